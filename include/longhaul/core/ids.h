@@ -22,4 +22,10 @@ constexpr IdType make_id(std::size_t index) {
   return IdType{static_cast<std::int32_t>(index)};
 }
 
+using TensorId = Id<struct TensorTag>;  // of a ModelGraph
+using NodeId = Id<struct NodeTag>;      // of a ModelGraph
+using BlockId = Id<struct BlockTag>;    // of a ModelGraph
+using OpId = Id<struct OpTag>;          // of a Schedule
+using BufferId = Id<struct BufferTag>;  // of a Schedule
+
 }  // namespace longhaul

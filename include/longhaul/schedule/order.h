@@ -1,0 +1,37 @@
+// Which op certainly ends before another starts: the order that dependencies and lanes give, as
+// one clock per op and lane (Fidge 1988, Mattern 1989). Memory is shared along this order only.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "longhaul/schedule/schedule.h"
+
+namespace longhaul {
+
+class HappensBefore {
+ public:
+  explicit HappensBefore(const Schedule& schedule);
+
+  // True when `first` has ended before `second` starts in every execution.
+  bool operator()(OpId first, OpId second) const;
+
+ private:
+  struct Clock {
+    std::array<std::int32_t, kLaneCount> seen;  // ops of each lane that have ended before this one
+  };
+  std::vector<Clock> clocks_;
+  std::vector<std::int32_t> positions_;  // of each op on its lane
+  std::vector<Lane> lanes_;
+};
+
+// What is wrong with a schedule: two ops of different lanes that touch the same bytes, at least
+// one writing, with no order between them; a read of a buffer that is not persistent before
+// anything wrote it. Empty when the schedule is sound.
+std::vector<std::string> find_races(const Schedule& schedule);
+
+// Throws InvalidArgument with the first of find_races and their number.
+void check(const Schedule& schedule);
+
+}  // namespace longhaul

@@ -1,0 +1,43 @@
+// Every buffer gets an offset before the first step. Two buffers of a tier share bytes only if
+// every use of the first happens before the first use of the second.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "longhaul/schedule/schedule.h"
+
+namespace longhaul {
+
+inline constexpr std::int64_t kBufferAlignment = 256;  // bytes
+
+// Bytes per tier; a tier without a cap takes what is asked.
+struct Caps {
+  std::array<Bytes, kTierCount> bytes{Bytes{INT64_MAX}, Bytes{INT64_MAX}, Bytes{INT64_MAX}};
+};
+
+struct PlacedSchedule {
+  Schedule schedule;
+  std::vector<Bytes> offsets;                // per buffer, in its tier's arena
+  std::array<Bytes, kTierCount> peak;        // arena size each tier needs
+  std::array<Bytes, kTierCount> persistent;  // the part of it that lives across passes
+
+  Bytes address(const Operand& operand) const {
+    return offsets[operand.buffer.index()] + operand.offset;
+  }
+};
+
+// Places persistent buffers first, in the order in which they were added, so that every pass of a
+// run that adds the same ones first finds them at the same offsets; then the others, largest
+// first, each at the lowest offset where it meets no buffer alive at the same time.
+// Throws DoesNotFit with the ledger of the tier when a cap is exceeded.
+PlacedSchedule place(Schedule schedule, const Caps& caps = {});
+
+// The largest sum of sizes of buffers of `tier` that are alive at one op: no placement is smaller.
+Bytes lower_bound(const Schedule& schedule, Tier tier);
+
+// Throws InvalidArgument that names two buffers which share bytes and may be alive together.
+void check(const PlacedSchedule& placed);
+
+}  // namespace longhaul

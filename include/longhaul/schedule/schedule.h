@@ -1,0 +1,110 @@
+// A training step as data: a DAG of operations, each bound to one lane, over buffers in tiers.
+// The simulator and the executor read the same placed schedule, so a plan that was costed is the
+// plan that runs. A lane runs its ops one at a time in the order in which they were added.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "longhaul/core/ids.h"
+#include "longhaul/core/units.h"
+
+namespace longhaul {
+
+enum class Lane : std::uint8_t { kCompute, kH2d, kD2h, kHost, kDiskRead, kDiskWrite };
+inline constexpr std::size_t kLaneCount = 6;
+const char* name_of(Lane lane);
+
+enum class Tier : std::uint8_t { kDevice, kHost, kDisk };
+inline constexpr std::size_t kTierCount = 3;
+const char* name_of(Tier tier);
+
+// What an op does. The order of its reads and writes is the contract between lowering and the op
+// bodies; an operand that does not exist keeps its place with no buffer.
+enum class OpKind : std::uint8_t {
+  kCopy,        // reads {from}; writes {to}
+  kFill,        // writes {zeroed...}
+  kForward,     // a node: reads = its inputs; writes = its outputs
+  kBackward,    // a node: reads = {d_output, saved tensors..., inputs that are no activations...};
+                // writes = gradients in the order of the node's inputs
+  kHeadLoss,    // reads {hidden, weight, targets, scalars}; writes {losses, d_hidden, d_weight}
+  kSumLosses,   // reads {losses}; writes {results}
+  kAccumulate,  // reads {gradient}; writes {fp32 accumulator}
+  kRound,       // reads {accumulator, second accumulator}; writes {gradient}
+  kGradientNorm,  // a block: reads {gradient}; writes {partial sums}
+  kClip,          // reads {scalars, partial sums...}; writes {results, clip factor}
+  kUpdate,        // a block: reads {gradient, scalars, clip factor}; writes {state streams...}
+  kPrefill,       // an attention node: like kForward, and writes {..., key cache, value cache}
+  kDecode,        // the same for one token, reads {..., cache position} at the end
+  kLogits,        // reads {hidden, weight, row index}; writes {logits [vocabulary]}
+};
+const char* name_of(OpKind kind);
+
+// A range of a buffer.
+struct Operand {
+  BufferId buffer;
+  Bytes offset;
+  Bytes size;
+
+  bool exists() const { return buffer.exists(); }
+};
+
+struct Buffer {
+  std::string name;
+  Tier tier = Tier::kDevice;
+  Bytes size;
+  // Keeps its bytes from one pass to the next (states, batch inputs, results); others are dead
+  // before their first write and after their last use.
+  bool is_persistent = false;
+};
+
+struct Op {
+  OpKind kind = OpKind::kCopy;
+  Lane lane = Lane::kCompute;
+  NodeId node;
+  BlockId block;
+  int micro_batch = -1;
+  std::vector<Operand> reads;
+  std::vector<Operand> writes;
+  // Bit i: writes[i] is added to what is there instead of replacing it.
+  std::uint32_t accumulates = 0;
+  // Temporaries of the body, LibTorch's included; dead outside the op.
+  Operand scratch;
+};
+
+class Schedule {
+ public:
+  BufferId add_buffer(Buffer buffer);
+
+  // Appends `op`, which starts after the op before it on its lane and every op in `after`.
+  // Throws InvalidArgument if `after` names an op not yet added (ids are therefore a topological
+  // order and the graph has no cycle) or an operand reaches beyond its buffer.
+  OpId add(Op op, std::span<const OpId> after = {});
+
+  const std::vector<Op>& ops() const { return ops_; }
+  const std::vector<Buffer>& buffers() const { return buffers_; }
+  const Op& operator[](OpId id) const { return ops_[id.index()]; }
+  const Buffer& operator[](BufferId id) const { return buffers_[id.index()]; }
+
+  // Dependencies on ops of other lanes, reduced to the last one per lane.
+  std::span<const OpId> after(OpId id) const { return after_[id.index()]; }
+
+  // Adds a dependency found later (placement). `before` < `op`.
+  void add_dependency(OpId op, OpId before);
+
+  // The same schedule without one dependency; for checks of checks. `op` must have it.
+  Schedule without_dependency(OpId op, OpId before) const;
+
+ private:
+  std::vector<Op> ops_;
+  std::vector<std::vector<OpId>> after_;
+  std::vector<Buffer> buffers_;
+};
+
+// "backward layers.3.mlp.down (micro-batch 1)": for errors and traces. `node_names` may be empty.
+std::string describe(const Op& op, const std::vector<std::string>& node_names = {});
+
+}  // namespace longhaul
