@@ -11,8 +11,12 @@ constexpr std::uint32_t kMultiplier1 = 0xCD9E8D57U;
 constexpr std::uint32_t kWeyl0 = 0x9E3779B9U;
 constexpr std::uint32_t kWeyl1 = 0xBB67AE85U;
 
-std::uint32_t low(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
-std::uint32_t high(std::uint64_t value) { return static_cast<std::uint32_t>(value >> 32); }
+std::uint32_t low(std::uint64_t value) {
+  return static_cast<std::uint32_t>(value);
+}
+std::uint32_t high(std::uint64_t value) {
+  return static_cast<std::uint32_t>(value >> 32);
+}
 
 std::array<std::uint32_t, 4> words(std::uint64_t seed, std::uint64_t purpose, std::uint64_t n) {
   return philox4x32({low(n), high(n), low(purpose), high(purpose)}, {low(seed), high(seed)});

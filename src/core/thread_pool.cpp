@@ -1,13 +1,13 @@
 #include "longhaul/core/thread_pool.h"
 
-#include <sched.h>
-
 #include <atomic>
 #include <exception>
 #include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <sched.h>
 
 #include "longhaul/core/error.h"
 

@@ -1,9 +1,9 @@
 #include "longhaul/core/dtype.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <limits>
+
+#include <gtest/gtest.h>
 
 namespace longhaul {
 namespace {

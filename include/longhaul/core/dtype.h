@@ -7,7 +7,19 @@
 
 namespace longhaul {
 
-enum class DType : std::uint8_t { kF64, kF32, kF16, kBF16, kI64, kI32, kI16, kI8, kU8, kU16, kBool };
+enum class DType : std::uint8_t {
+  kF64,
+  kF32,
+  kF16,
+  kBF16,
+  kI64,
+  kI32,
+  kI16,
+  kI8,
+  kU8,
+  kU16,
+  kBool
+};
 
 // Bytes per element.
 constexpr int size_of(DType dtype) {

@@ -50,15 +50,33 @@ struct FlopsPerSecond {
   constexpr auto operator<=>(const FlopsPerSecond&) const = default;
 };
 
-constexpr Bytes operator+(Bytes a, Bytes b) { return {a.count + b.count}; }
-constexpr Bytes operator-(Bytes a, Bytes b) { return {a.count - b.count}; }
-constexpr Bytes operator*(Bytes a, std::int64_t n) { return {a.count * n}; }
-constexpr Bytes operator*(std::int64_t n, Bytes a) { return a * n; }
-constexpr Seconds operator+(Seconds a, Seconds b) { return {a.value + b.value}; }
-constexpr Seconds operator-(Seconds a, Seconds b) { return {a.value - b.value}; }
-constexpr Seconds operator*(Seconds a, double n) { return {a.value * n}; }
-constexpr Flops operator+(Flops a, Flops b) { return {a.count + b.count}; }
-constexpr Flops operator*(Flops a, double n) { return {a.count * n}; }
+constexpr Bytes operator+(Bytes a, Bytes b) {
+  return {a.count + b.count};
+}
+constexpr Bytes operator-(Bytes a, Bytes b) {
+  return {a.count - b.count};
+}
+constexpr Bytes operator*(Bytes a, std::int64_t n) {
+  return {a.count * n};
+}
+constexpr Bytes operator*(std::int64_t n, Bytes a) {
+  return a * n;
+}
+constexpr Seconds operator+(Seconds a, Seconds b) {
+  return {a.value + b.value};
+}
+constexpr Seconds operator-(Seconds a, Seconds b) {
+  return {a.value - b.value};
+}
+constexpr Seconds operator*(Seconds a, double n) {
+  return {a.value * n};
+}
+constexpr Flops operator+(Flops a, Flops b) {
+  return {a.count + b.count};
+}
+constexpr Flops operator*(Flops a, double n) {
+  return {a.count * n};
+}
 
 constexpr Seconds operator/(Bytes size, BytesPerSecond bandwidth) {
   return Seconds{static_cast<double>(size.count) / bandwidth.rate};
@@ -73,9 +91,15 @@ constexpr FlopsPerSecond operator/(Flops work, Seconds time) {
   return FlopsPerSecond{work.count / time.value};
 }
 
-constexpr Bytes operator""_KiB(unsigned long long n) { return {static_cast<std::int64_t>(n) << 10}; }
-constexpr Bytes operator""_MiB(unsigned long long n) { return {static_cast<std::int64_t>(n) << 20}; }
-constexpr Bytes operator""_GiB(unsigned long long n) { return {static_cast<std::int64_t>(n) << 30}; }
+constexpr Bytes operator""_KiB(unsigned long long n) {
+  return {static_cast<std::int64_t>(n) << 10};
+}
+constexpr Bytes operator""_MiB(unsigned long long n) {
+  return {static_cast<std::int64_t>(n) << 20};
+}
+constexpr Bytes operator""_GiB(unsigned long long n) {
+  return {static_cast<std::int64_t>(n) << 30};
+}
 
 // "10 B", "1.5 KiB", "23.4 GiB": three significant digits, binary units.
 std::string to_string(Bytes size);
