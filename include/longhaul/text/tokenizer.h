@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "longhaul/text/text_span.h"
+
 namespace longhaul {
 
 using TokenId = std::int32_t;
@@ -19,6 +21,14 @@ using TokenId = std::int32_t;
 enum class SpecialTokens : std::uint8_t {
   kNone,  // the text alone
   kAdd,   // and what the post-processor adds to a single sequence: a BOS, an EOS
+};
+
+// Ids, and for each the bytes of the text that it stands for: spans in the order of the text, not
+// trimmed; empty for what the post-processor adds. Where a normalizer changed the text, the bytes
+// that became the token.
+struct Encoding {
+  std::vector<TokenId> ids;
+  std::vector<TextSpan> spans;  // [ids]
 };
 
 // Immutable; copies are cheap and share the tables. Safe from any thread.
@@ -32,6 +42,8 @@ class Tokenizer {
   // The ids of `text`. Every maximal invalid UTF-8 subpart counts as one U+FFFD, which is what
   // Python's bytes.decode(errors="replace") makes of it. Takes n log n time at worst.
   std::vector<TokenId> encode(std::string_view text, SpecialTokens mode) const;
+  // The same ids with their places, which loss masks need.
+  Encoding encode_with_spans(std::string_view text, SpecialTokens mode) const;
 
   // Valid UTF-8: bytes of an incomplete or invalid character come out as U+FFFD. Ids that name no
   // token give nothing.
