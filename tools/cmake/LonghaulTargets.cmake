@@ -2,7 +2,7 @@
 
 add_library(longhaul_warnings INTERFACE)
 target_compile_options(longhaul_warnings INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wno-missing-field-initializers
                             -Wnon-virtual-dtor -Woverloaded-virtual>)
 if(LONGHAUL_SANITIZE)
   target_compile_options(longhaul_warnings INTERFACE

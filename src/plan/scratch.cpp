@@ -1,0 +1,92 @@
+#include "longhaul/plan/scratch.h"
+
+#include <algorithm>
+
+namespace longhaul {
+namespace {
+
+constexpr std::int64_t kRowsPerChunk = 64;  // of a reduction over rows
+constexpr std::int64_t kSumChunkElements = 4096;
+constexpr std::int64_t kKeysPerChunk = 256;  // of attention against a cache
+
+std::int64_t chunks(std::int64_t count, std::int64_t length) {
+  return (count + length - 1) / length;
+}
+
+// Column sums over rows: fp32 partial sums, one row per chunk of rows.
+std::int64_t column_sums(std::int64_t rows, std::int64_t width) {
+  return chunks(rows, kRowsPerChunk) * width * 4;
+}
+
+std::int64_t products(std::int64_t k, int element_size, int workers) {
+  return workers * (kProductScratch.count + 2 * kProductTileRows * k * element_size);
+}
+
+struct ScratchOf {
+  OpKind kind;
+  BatchShape shape;
+  int workers;
+  int element_size;
+
+  bool is_backward() const { return kind == OpKind::kBackward; }
+
+  std::int64_t operator()(const Embedding&) const { return 0; }
+  std::int64_t operator()(const Add&) const { return 0; }
+  std::int64_t operator()(const Rotary&) const { return 0; }
+  std::int64_t operator()(const Swiglu&) const { return 0; }
+  std::int64_t operator()(const Gelu&) const { return 0; }
+  std::int64_t operator()(const RmsNorm& n) const {
+    return is_backward() ? column_sums(shape.tokens * n.groups, n.width) : 0;
+  }
+  std::int64_t operator()(const LayerNorm& n) const {
+    return is_backward() ? 2 * column_sums(shape.tokens, n.width) : 0;
+  }
+  std::int64_t operator()(const Linear& n) const {
+    const std::int64_t k = is_backward() ? std::max(n.out, shape.tokens) : n.in;
+    const std::int64_t bias = is_backward() && n.has_bias ? column_sums(shape.tokens, n.out) : 0;
+    return std::max(products(k, element_size, workers), bias);
+  }
+  std::int64_t operator()(const Attention& n) const {
+    if (kind != OpKind::kDecode) return 0;
+    return n.heads * chunks(shape.positions, kKeysPerChunk) * (n.head_dim + 2) * 4;
+  }
+  std::int64_t operator()(const HeadLoss& n) const {
+    if (kind == OpKind::kSumLosses) {
+      return chunks(shape.tokens, kSumChunkElements) * 8 + kBufferSlack;
+    }
+    const std::int64_t rows = std::min(n.tile_tokens, shape.tokens);
+    const std::int64_t library = products(std::max(n.width, rows), element_size, workers);
+    if (kind == OpKind::kLogits) return library;
+    const std::int64_t logits = rows * n.rows * element_size;
+    const bool is_split = shape.tokens > rows;
+    const std::int64_t sums = is_split ? n.rows * n.width * 4 : 0;
+    const std::int64_t tiles = is_split ? workers * kHeadTileRows * n.width * element_size : 0;
+    return logits + library + sums + tiles + 4 * kBufferSlack;
+  }
+
+  static constexpr std::int64_t kBufferSlack = 256;  // each part starts on 256 bytes
+};
+
+}  // namespace
+
+Bytes scratch_bytes(
+    const ModelGraph& graph, const Node& node, OpKind kind, const BatchShape& shape, int workers) {
+  const int element_size = size_of(graph[graph.hidden].dtype);
+  return Bytes{std::visit(ScratchOf{kind, shape, workers, element_size}, node.kind)};
+}
+
+NormPartials norm_partials(const BlockLayout& layout) {
+  NormPartials partials;
+  for (const ParameterSlot& slot : layout.slots) {
+    if (slot.offset >= layout.trainable) break;
+    partials.first_chunk.push_back(partials.chunks);
+    partials.chunks += chunks(slot.count, kNormChunkElements);
+  }
+  return partials;
+}
+
+Bytes norm_partials_bytes(const BlockLayout& layout) {
+  return Bytes{norm_partials(layout).chunks * 16};
+}
+
+}  // namespace longhaul
