@@ -1,0 +1,98 @@
+// The settings of a run as plain values: what a run file says, with every default. An empty
+// optional is the word that its comment names. docs/config.md lists the keys with their meaning.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "longhaul/core/units.h"
+#include "longhaul/optim/adamw.h"
+#include "longhaul/optim/learning_rate.h"
+#include "longhaul/optim/state_format.h"
+
+namespace longhaul {
+
+// Which tokens of a conversation are targets.
+enum class LossOn : std::uint8_t { kAssistant, kAll };
+// What happens to a sample that cannot be used: the run is refused, or the sample is left out and
+// counted.
+enum class OnBadSample : std::uint8_t { kRefuse, kSkip };
+enum class OnNonfinite : std::uint8_t { kStop, kSkip };
+enum class Resume : std::uint8_t { kAuto, kNever };
+enum class DeviceKind : std::uint8_t { kHost };
+
+// Held-out samples: a file, else a fraction of the training file, else none (fraction 0).
+struct EvaluationSource {
+  std::string file;
+  double fraction = 0.05;
+
+  bool operator==(const EvaluationSource&) const = default;
+  bool exists() const { return !file.empty() || fraction > 0; }
+};
+
+struct DataConfig {
+  std::string train;
+  EvaluationSource eval;
+  std::int64_t max_length = 1024;  // tokens of a sample
+  LossOn loss_on = LossOn::kAssistant;
+  std::optional<std::string> chat_template;  // auto: the model's own; else "chatml" or a file
+  OnBadSample on_bad_sample = OnBadSample::kRefuse;
+};
+
+struct BatchConfig {
+  std::int64_t tokens_per_step = 8192;
+  std::optional<std::int64_t> tokens_per_micro_batch;  // auto; divides tokens_per_step
+};
+
+struct TrainingConfig {
+  std::optional<double> epochs = 3.0;  // none: `steps` decides. Exactly one of both is set
+  std::optional<std::int64_t> steps;   // none: `epochs` decides
+  std::optional<Precision> precision;  // auto
+  std::uint64_t seed = 42;
+  std::optional<double> max_grad_norm = 1.0;    // none: no clipping
+  std::optional<std::int64_t> eval_every = 50;  // steps; none: only at the end
+  OnNonfinite on_nonfinite = OnNonfinite::kStop;
+};
+
+enum class OptimizerKind : std::uint8_t { kAdamW };
+
+struct OptimizerConfig {
+  OptimizerKind kind = OptimizerKind::kAdamW;
+  AdamWConfig adamw;
+  bool decay_norms_and_biases = false;
+  ScheduleShape schedule = ScheduleShape::kCosine;
+  std::optional<double> warmup_ratio = 0.03;  // of all steps, rounded up. At most one is set
+  std::optional<std::int64_t> warmup_steps;
+};
+
+struct CheckpointConfig {
+  std::optional<std::int64_t> every = 200;  // steps; none: only at the end and when interrupted
+  std::int64_t keep = 2;
+};
+
+struct DeviceConfig {
+  std::optional<DeviceKind> kind;       // auto
+  std::optional<Bytes> memory;          // auto: what the plan needs; else a cap
+  std::optional<std::int64_t> threads;  // auto: every usable core
+};
+
+struct LimitsConfig {
+  std::optional<Bytes> host_memory;  // auto: what the machine has
+};
+
+struct RunConfig {
+  std::string model;   // folder
+  std::string output;  // folder
+  DataConfig data;
+  BatchConfig batch;
+  TrainingConfig training;
+  OptimizerConfig optimizer;
+  CheckpointConfig checkpoint;
+  Resume resume = Resume::kAuto;
+  DeviceConfig device;
+  LimitsConfig limits;
+  std::string plan = "resident";
+};
+
+}  // namespace longhaul
