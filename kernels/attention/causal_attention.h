@@ -1,0 +1,51 @@
+// Causal attention over packed segments. A token attends to the tokens of its own segment up to
+// itself, at most `window` of them:
+//
+//   s[h, i, j] = scale * sum_d q[i, h, d] * k[j, g, d],   g = h / (heads / kv_heads)
+//   lse[h, i]  = log sum_j exp(s[h, i, j])
+//   y[i, h, d] = sum_j exp(s[h, i, j] - lse[h, i]) * v[j, g, d]
+//
+// Only a reference: training uses LibTorch's flash attention, of which this is the oracle.
+#pragma once
+
+#include <cstdint>
+
+#include "longhaul/core/dtype.h"
+
+namespace longhaul::kernels {
+
+struct CausalAttentionForward {
+  const void* q;                 // [tokens, heads, head_dim]
+  const void* k;                 // [tokens, kv_heads, head_dim]
+  const void* v;                 // [tokens, kv_heads, head_dim]
+  const std::int32_t* segments;  // [segment_count + 1]: 0, first tokens in order, tokens
+  void* y;                       // [tokens, heads, head_dim]
+  float* lse;                    // [heads, tokens]
+  std::int64_t tokens;
+  std::int64_t segment_count;  // segments may be empty
+  std::int64_t heads;          // a multiple of kv_heads
+  std::int64_t kv_heads;
+  std::int64_t head_dim;
+  std::int64_t window;  // keys attended to, the token's own included; 0: all
+  float scale;
+  DType dtype;  // of q, k, v, y: fp32 or bf16
+};
+
+// With p = exp(s - lse), d_p[h, i, j] = sum_d d_y[i, h, d] * v[j, g, d],
+// delta[h, i] = sum_d d_y[i, h, d] * y[i, h, d], d_s = p * (d_p - delta) * scale:
+//
+//   d_q[i, h] = sum_j d_s * k[j, g],   d_k[j, g] = sum_{i, h} d_s * q[i, h],
+//   d_v[j, g] = sum_{i, h} p * d_y[i, h]
+struct CausalAttentionBackward {
+  CausalAttentionForward forward;  // y and lse as the forward left them
+  const void* d_y;                 // [tokens, heads, head_dim]
+  void* d_q;                       // [tokens, heads, head_dim]
+  void* d_k;                       // [tokens, kv_heads, head_dim]
+  void* d_v;                       // [tokens, kv_heads, head_dim]
+};
+
+// Sums in fp64, on one thread; O(tokens^2) time, no scratch.
+void causal_attention_forward_reference(const CausalAttentionForward& args);
+void causal_attention_backward_reference(const CausalAttentionBackward& args);
+
+}  // namespace longhaul::kernels
