@@ -1,0 +1,26 @@
+// The "normalizer" of a tokenizer.json: what happens to a text before it is cut.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "longhaul/core/json.h"
+
+namespace longhaul {
+
+// Immutable; safe from any thread.
+class Normalizer {
+ public:
+  // `json` is the value of "normalizer", null for none. Throws FormatError.
+  explicit Normalizer(const Json& json);
+
+  // Valid UTF-8 in, valid UTF-8 out.
+  std::string apply(std::string text) const;
+
+ private:
+  std::vector<std::function<std::string(std::string)>> steps_;
+};
+
+}  // namespace longhaul
