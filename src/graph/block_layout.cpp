@@ -1,6 +1,7 @@
 #include "longhaul/graph/block_layout.h"
 
 #include "longhaul/core/error.h"
+#include "longhaul/graph/run_rules.h"
 
 namespace longhaul {
 
@@ -30,6 +31,16 @@ BlockLayout make_layout(const ModelGraph& graph, BlockId block) {
   layout.trainable = layout.elements;
   append_where(false, false);
   return layout;
+}
+
+NormPartials norm_partials(const BlockLayout& layout) {
+  NormPartials partials;
+  for (const ParameterSlot& slot : layout.slots) {
+    if (slot.offset >= layout.trainable) break;
+    partials.first_chunk.push_back(partials.chunks);
+    partials.chunks += (slot.count + kNormChunkElements - 1) / kNormChunkElements;
+  }
+  return partials;
 }
 
 }  // namespace longhaul

@@ -1,7 +1,6 @@
 // A whole training step: micro-batches, the global norm, the update.
 
 #include "longhaul/optim/step.h"
-#include "longhaul/plan/scratch.h"
 
 #include "lowering.h"
 
@@ -32,7 +31,7 @@ void Lowering::update() {
   for (std::size_t b = 0; b < graph_.blocks.size(); ++b) {
     const BlockId block = make_id<BlockId>(b);
     if (pass_.states.layouts[b].trainable == 0) continue;
-    const Bytes size = norm_partials_bytes(pass_.states.layouts[b]);
+    const Bytes size = Bytes{norm_partials(pass_.states.layouts[b]).chunks * 16};
     const Operand partials = whole(add_buffer("norm of " + graph_.blocks[b].name, size));
     Op norm{.kind = OpKind::kGradientNorm, .lane = Lane::kCompute, .block = block};
     norm.reads = {trainable(block, gradients_[b], format_.transport())};
@@ -40,7 +39,7 @@ void Lowering::update() {
     add(std::move(norm));
     clip.reads.push_back(partials);
   }
-  const Operand factors = whole(add_buffer("update scalars", kUpdateScalars));
+  const Operand factors = whole(add_buffer("update scalars", Bytes{kUpdateScalarsSize}));
   clip.writes = {whole(results_), factors};
   clip.accumulates = 1;  // the loss is there
   add(std::move(clip));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "longhaul/graph/run_rules.h"
+
 namespace longhaul {
 namespace {
 
@@ -56,7 +58,7 @@ struct ScratchOf {
     }
     const std::int64_t rows = std::min(n.tile_tokens, shape.tokens);
     const std::int64_t library = products(std::max(n.width, rows), element_size, workers);
-    if (kind == OpKind::kLogits) return library;
+    if (kind == OpKind::kLogits) return library + n.width * element_size + kBufferSlack;
     const std::int64_t logits = rows * n.rows * element_size;
     const bool is_split = shape.tokens > rows;
     const std::int64_t sums = is_split ? n.rows * n.width * 4 : 0;
@@ -73,20 +75,6 @@ Bytes scratch_bytes(
     const ModelGraph& graph, const Node& node, OpKind kind, const BatchShape& shape, int workers) {
   const int element_size = size_of(graph[graph.hidden].dtype);
   return Bytes{std::visit(ScratchOf{kind, shape, workers, element_size}, node.kind)};
-}
-
-NormPartials norm_partials(const BlockLayout& layout) {
-  NormPartials partials;
-  for (const ParameterSlot& slot : layout.slots) {
-    if (slot.offset >= layout.trainable) break;
-    partials.first_chunk.push_back(partials.chunks);
-    partials.chunks += chunks(slot.count, kNormChunkElements);
-  }
-  return partials;
-}
-
-Bytes norm_partials_bytes(const BlockLayout& layout) {
-  return Bytes{norm_partials(layout).chunks * 16};
 }
 
 }  // namespace longhaul

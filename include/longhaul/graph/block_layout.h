@@ -33,4 +33,14 @@ struct BlockLayout {
 
 BlockLayout make_layout(const ModelGraph& graph, BlockId block);
 
+// Partial sums of the gradient norm of a block: one per chunk of kNormChunkElements of every
+// trainable slot, slots in order. Stored as `chunks` doubles (sums of squares) followed by `chunks`
+// int64 (elements that are not finite).
+struct NormPartials {
+  std::vector<std::int64_t> first_chunk;  // per trainable slot
+  std::int64_t chunks = 0;
+};
+
+NormPartials norm_partials(const BlockLayout& layout);
+
 }  // namespace longhaul

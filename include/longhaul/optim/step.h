@@ -24,4 +24,7 @@ struct StepResults {
   std::uint32_t is_skipped = 0;  // 1: a gradient was not finite, weights and moments are as before
 };
 
+// Bytes of the record between clipping and the updates, in the form the device's update reads.
+inline constexpr std::int64_t kUpdateScalarsSize = 256;
+
 }  // namespace longhaul

@@ -1,0 +1,16 @@
+// How computations are cut: constants of a run, because the cut decides bits. Nothing here may
+// depend on a plan, on the number of threads or on the machine's speed.
+#pragma once
+
+#include <cstdint>
+
+namespace longhaul {
+
+// Output tiles of products hold at most this many rows.
+inline constexpr std::int64_t kProductTileRows = 256;
+// Output tiles of a head's weight gradient: rows of the vocabulary.
+inline constexpr std::int64_t kHeadTileRows = 512;
+// Elements whose squares are summed into one partial sum of the gradient norm.
+inline constexpr std::int64_t kNormChunkElements = 65536;
+
+}  // namespace longhaul
