@@ -1,0 +1,14 @@
+// Qwen2 and Qwen2.5 (Yang et al. 2024): Llama with biases on query, key and value.
+
+#include "family.h"
+
+namespace longhaul {
+
+Model make_qwen2(const Json& config, Precision precision) {
+  return make_decoder(
+      config,
+      precision,
+      {.family = "qwen2", .has_qkv_bias = true, .windows = sliding_windows(config, false)});
+}
+
+}  // namespace longhaul
