@@ -47,15 +47,15 @@ std::string errors_in(const std::string& text) {
 TEST(Schema, SetsWhatIsGivenAndKeepsDefaultsElsewhere) {
   Meal meal;
   ConfigErrors errors;
-  const auto nodes = meal_schema().read(
+  const std::vector<GivenKey> given = meal_schema().read(
       parse_document("dish: soup\nkitchen: {salt: none}\ntable:\n", "meal.yaml"), meal, errors);
 
   EXPECT_TRUE(errors.is_empty()) << errors.text();
   EXPECT_EQ(meal.dish, "soup");
   EXPECT_EQ(meal.guests, 4);
   EXPECT_EQ(meal.salt, std::nullopt);
-  EXPECT_NE(nodes.at(0), nullptr);
-  EXPECT_EQ(nodes.at(1), nullptr);
+  EXPECT_NE(given.at(0).node, nullptr);
+  EXPECT_EQ(given.at(1).node, nullptr);
 }
 
 TEST(Schema, ReportsEveryErrorAtOnce) {
@@ -65,6 +65,15 @@ TEST(Schema, ReportsEveryErrorAtOnce) {
             "meal.yaml:4: kitchen: got big, expected a section with salt\n"
             "meal.yaml:5: kitchen: repeated key, first given on line 4\n"
             "meal.yaml: dish: missing, expected a dish");
+}
+
+TEST(Schema, LeavesTheDefaultWhereAValueIsWrong) {
+  Meal meal;
+  ConfigErrors errors;
+  const std::vector<GivenKey> given = meal_schema().read(
+      parse_document("dish: soup\nkitchen: {salt: 7}\n", "meal.yaml"), meal, errors);
+  EXPECT_EQ(meal.salt, 0.5);
+  EXPECT_TRUE(given.at(3).is_wrong);
 }
 
 TEST(Schema, FindsAKeyThatStandsInTheWrongSection) {

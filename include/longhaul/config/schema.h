@@ -26,6 +26,12 @@ struct ForeignKey {
   std::string answer;  // a sentence; may be empty where `ours` says all
 };
 
+// What a document says of one key.
+struct GivenKey {
+  const ConfigNode* node = nullptr;  // null: not given, the default stands
+  bool is_wrong = false;             // given, but not taken: the default stands
+};
+
 // The value that stands in the document for each of `keys`, null where none does. Adds an error
 // for every unknown key, every section that is no section and every required key that is missing.
 std::vector<const ConfigNode*> match_keys(const Document& document,
@@ -64,19 +70,25 @@ class Schema {
   }
 
   // Sets every field that the document names and adds what is wrong to `errors`, with the
-  // document's own problems. Returns the nodes, one per key, null where the default stands.
-  std::vector<const ConfigNode*> read(const Document& document,
-                                      Config& config,
-                                      ConfigErrors& errors) const {
+  // document's own problems. Returns one entry per key.
+  std::vector<GivenKey> read(const Document& document, Config& config, ConfigErrors& errors) const {
     errors.add_all(document.problems);
-    std::vector<const ConfigNode*> nodes = match_keys(document, infos_, foreign_, errors);
+    const std::vector<const ConfigNode*> nodes = match_keys(document, infos_, foreign_, errors);
+    std::vector<GivenKey> given(nodes.size());
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      if (nodes[i] == nullptr || readers_[i](*nodes[i], config)) continue;
+      if (nodes[i] == nullptr) continue;
+      given[i].node = nodes[i];
+      Config changed = config;  // a value that is not taken leaves the default
+      if (readers_[i](*nodes[i], changed)) {
+        config = std::move(changed);
+        continue;
+      }
+      given[i].is_wrong = true;
       errors.add(nodes[i]->place,
                  infos_[i].path,
                  "got " + describe(*nodes[i]) + ", expected " + infos_[i].expected);
     }
-    return nodes;
+    return given;
   }
 
   std::vector<std::string> values(const Config& config) const {

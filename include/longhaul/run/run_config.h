@@ -1,5 +1,5 @@
 // The settings of a run as plain values: what a run file says, with every default. An empty
-// optional is the word that its comment names. docs/config.md lists the keys with their meaning.
+// optional stands for the word that its comment names. docs/config.md lists the keys.
 #pragma once
 
 #include <cstdint>
@@ -22,18 +22,18 @@ enum class OnNonfinite : std::uint8_t { kStop, kSkip };
 enum class Resume : std::uint8_t { kAuto, kNever };
 enum class DeviceKind : std::uint8_t { kHost };
 
-// Held-out samples: a file, else a fraction of the training file, else none (fraction 0).
+// Held-out samples: a file, else a fraction of the training file, else (fraction 0) none.
 struct EvaluationSource {
-  std::string file;
-  double fraction = 0.05;
+  std::string file = {};
+  double fraction = 0.0;
 
   bool operator==(const EvaluationSource&) const = default;
   bool exists() const { return !file.empty() || fraction > 0; }
 };
 
 struct DataConfig {
-  std::string train;
-  EvaluationSource eval;
+  std::string train;  // file
+  EvaluationSource eval{.fraction = 0.05};
   std::int64_t max_length = 1024;  // tokens of a sample
   LossOn loss_on = LossOn::kAssistant;
   std::optional<std::string> chat_template;  // auto: the model's own; else "chatml" or a file
@@ -45,9 +45,10 @@ struct BatchConfig {
   std::optional<std::int64_t> tokens_per_micro_batch;  // auto; divides tokens_per_step
 };
 
+// Exactly one of `epochs` and `steps` is set.
 struct TrainingConfig {
-  std::optional<double> epochs = 3.0;  // none: `steps` decides. Exactly one of both is set
-  std::optional<std::int64_t> steps;   // none: `epochs` decides
+  std::optional<double> epochs = 3.0;  // none
+  std::optional<std::int64_t> steps;   // none
   std::optional<Precision> precision;  // auto
   std::uint64_t seed = 42;
   std::optional<double> max_grad_norm = 1.0;    // none: no clipping
@@ -57,13 +58,14 @@ struct TrainingConfig {
 
 enum class OptimizerKind : std::uint8_t { kAdamW };
 
+// At most one of `warmup_ratio` and `warmup_steps` is set.
 struct OptimizerConfig {
   OptimizerKind kind = OptimizerKind::kAdamW;
   AdamWConfig adamw;
   bool decay_norms_and_biases = false;
   ScheduleShape schedule = ScheduleShape::kCosine;
-  std::optional<double> warmup_ratio = 0.03;  // of all steps, rounded up. At most one is set
-  std::optional<std::int64_t> warmup_steps;
+  std::optional<double> warmup_ratio = 0.03;  // none; of all steps, rounded up
+  std::optional<std::int64_t> warmup_steps;   // none
 };
 
 struct CheckpointConfig {
@@ -73,8 +75,8 @@ struct CheckpointConfig {
 
 struct DeviceConfig {
   std::optional<DeviceKind> kind;       // auto
-  std::optional<Bytes> memory;          // auto: what the plan needs; else a cap
-  std::optional<std::int64_t> threads;  // auto: every usable core
+  std::optional<Bytes> memory;          // auto: no cap
+  std::optional<std::int64_t> threads;  // auto
 };
 
 struct LimitsConfig {
@@ -94,5 +96,9 @@ struct RunConfig {
   LimitsConfig limits;
   std::string plan = "resident";
 };
+
+// The learning rate of a run of `total_steps`.
+LearningRateSchedule learning_rate_schedule(const OptimizerConfig& optimizer,
+                                            std::int64_t total_steps);
 
 }  // namespace longhaul

@@ -1,0 +1,41 @@
+// The machine and the program that a run's numbers depend on: what `doctor` shows, what a run
+// writes down and compares when it is resumed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "longhaul/core/json.h"
+#include "longhaul/core/units.h"
+
+namespace longhaul {
+
+struct Environment {
+  std::string version;                    // of longhaul
+  std::string cpu;                        // "AMD EPYC 9354"
+  std::vector<std::string> cpu_features;  // instruction sets that matter here, as Linux names them
+  int cores = 1;                          // usable by this process
+  Bytes memory;                           // of the machine, or of the control group if that is less
+  Bytes available_memory;                 // now
+  std::optional<Bytes> pin_limit;         // RLIMIT_MEMLOCK; empty: unlimited
+  std::string system;                     // "Linux 6.1.0 x86_64"
+  std::string gpu_driver;                 // "580.65.06"; empty without one
+
+  bool has_feature(const std::string& name) const;
+  // bf16 products at full rate: AVX512_BF16 or AMX.
+  bool has_fast_bf16() const;
+};
+
+// Reads /proc, /sys and limits; what cannot be read stays empty.
+Environment probe_environment();
+
+// What the bits of a run on the CPU depend on.
+Json to_json(const Environment& environment);
+
+// "cpu was X, is Y", one per line of to_json() that differs; memory and cores do not count, because
+// no number depends on them.
+std::vector<std::string> changed_environment(const Json& before, const Environment& now);
+
+}  // namespace longhaul

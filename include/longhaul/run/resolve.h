@@ -1,0 +1,20 @@
+// What the settings leave open is chosen here, once per run, and written into the run folder: from
+// then on it belongs to the run.
+#pragma once
+
+#include "longhaul/run/environment.h"
+#include "longhaul/run/run_config.h"
+
+namespace longhaul {
+
+// Fills every `auto` but the chat template (the model's to answer) and the memory caps (a cap that
+// is not there stays away):
+//   precision               bf16 where the CPU multiplies it at full rate, else fp32
+//   tokens_per_micro_batch  the smallest divisor of tokens_per_step that holds max_length and at
+//                           least 2,048 tokens; tokens_per_step itself where that is less
+//   device.kind             host
+//   device.threads          every usable core
+// Throws ConfigError where no value can be chosen.
+RunConfig resolve(RunConfig config, const Environment& environment);
+
+}  // namespace longhaul

@@ -1,0 +1,45 @@
+#include "longhaul/run/resolve.h"
+
+#include <algorithm>
+
+#include "longhaul/core/error.h"
+
+namespace longhaul {
+namespace {
+
+// Micro-batches below this leave the products of a CPU too small; above it only memory grows.
+constexpr std::int64_t kUsualMicroBatch = 2048;
+
+std::int64_t choose_micro_batch(std::int64_t tokens_per_step, std::int64_t max_length) {
+  const std::int64_t wanted = std::max(max_length, kUsualMicroBatch);
+  for (std::int64_t parts = tokens_per_step / std::min(wanted, tokens_per_step); parts > 1;
+       --parts) {
+    if (tokens_per_step % parts == 0) return tokens_per_step / parts;
+  }
+  return tokens_per_step;
+}
+
+}  // namespace
+
+RunConfig resolve(RunConfig config, const Environment& environment) {
+  BatchConfig& batch = config.batch;
+  if (!batch.tokens_per_micro_batch) {
+    batch.tokens_per_micro_batch =
+        choose_micro_batch(batch.tokens_per_step, config.data.max_length);
+  }
+  if (config.data.max_length > *batch.tokens_per_micro_batch) {
+    throw ConfigError(concat("data.max_length: got ",
+                             config.data.max_length,
+                             ", expected at most the ",
+                             *batch.tokens_per_micro_batch,
+                             " tokens of a micro-batch"));
+  }
+  if (!config.training.precision) {
+    config.training.precision = environment.has_fast_bf16() ? Precision::kBF16 : Precision::kF32;
+  }
+  if (!config.device.kind) config.device.kind = DeviceKind::kHost;
+  if (!config.device.threads) config.device.threads = environment.cores;
+  return config;
+}
+
+}  // namespace longhaul
