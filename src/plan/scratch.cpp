@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::int64_t kRowsPerChunk = 64;  // of a reduction over rows
 constexpr std::int64_t kSumChunkElements = 4096;
+constexpr std::int64_t kTile = 64;           // of flash attention, queries and keys
 constexpr std::int64_t kKeysPerChunk = 256;  // of attention against a cache
 
 std::int64_t chunks(std::int64_t count, std::int64_t length) {
@@ -49,8 +50,10 @@ struct ScratchOf {
     return std::max(products(k, element_size, workers), bias);
   }
   std::int64_t operator()(const Attention& n) const {
-    if (kind != OpKind::kDecode) return 0;
-    return n.heads * chunks(shape.positions, kKeysPerChunk) * (n.head_dim + 2) * 4;
+    if (kind == OpKind::kDecode) {
+      return n.heads * chunks(shape.positions, kKeysPerChunk) * (n.head_dim + 2) * 4;
+    }
+    return kind == OpKind::kBackward ? attention_backward(n) : attention_forward(n);
   }
   std::int64_t operator()(const HeadLoss& n) const {
     if (kind == OpKind::kSumLosses) {
@@ -66,6 +69,26 @@ struct ScratchOf {
     return logits + library + sums + tiles + 4 * kBufferSlack;
   }
 
+  // Keys and values of all tiles, then per worker a tile of queries, scores, probabilities, sums.
+  std::int64_t attention_forward(const Attention& n) const {
+    const std::int64_t tiles = shape.tokens / kTile + shape.max_segments;
+    const std::int64_t packed = 2 * tiles * n.kv_heads * kTile * n.head_dim * element_size;
+    const std::int64_t worker =
+        kTile * (n.head_dim * (element_size + 4) + kTile * (4 + element_size) + 16);
+    return packed + tiles * 4 + shape.max_segments * 4 + workers * (worker + 8 * kPart) + 4 * kPart;
+  }
+  // Gradients of keys and values per query head, then per worker the queries of a segment, a tile
+  // of keys, and a pair of tiles.
+  std::int64_t attention_backward(const Attention& n) const {
+    const std::int64_t rows = chunks(shape.tokens, kTile) * kTile;
+    const std::int64_t by_head = 2 * shape.tokens * n.heads * n.head_dim * 4;
+    const std::int64_t queries = rows * (n.head_dim * (4 * element_size + 4) + 8);
+    const std::int64_t keys = kTile * n.head_dim * (3 * element_size + 8);
+    const std::int64_t pair = kTile * kTile * (8 + 3 * element_size) + kTile * 8;
+    return by_head + workers * (queries + keys + pair + 20 * kPart) + 2 * kPart;
+  }
+
+  static constexpr std::int64_t kPart = 64;          // each part of a scratch starts on 64 bytes
   static constexpr std::int64_t kBufferSlack = 256;  // each part starts on 256 bytes
 };
 
