@@ -9,7 +9,6 @@
 
 #include "longhaul/core/json.h"
 #include "longhaul/graph/model_graph.h"
-#include "longhaul/optim/state_format.h"
 
 namespace longhaul {
 
