@@ -49,11 +49,8 @@ Sizes read_sizes(const Json& config, const DecoderOptions& options) {
 
 class DecoderBuilder {
  public:
-  DecoderBuilder(const Json& config, Precision precision, const DecoderOptions& options)
-      : options_(options),
-        dtype_(precision == Precision::kF32 ? DType::kF32 : DType::kBF16),
-        sizes_(read_sizes(config, options)),
-        builder_(dtype_) {
+  DecoderBuilder(const Json& config, DType dtype, const DecoderOptions& options)
+      : options_(options), dtype_(dtype), sizes_(read_sizes(config, options)), builder_(dtype_) {
     model_.family = options.family;
     model_.vocabulary = sizes_.vocabulary;
     model_.max_positions = size_at(config, "max_position_embeddings");
@@ -164,10 +161,10 @@ class DecoderBuilder {
 
 }  // namespace
 
-Model make_decoder(const Json& config, Precision precision, const DecoderOptions& options) {
+Model make_decoder(const Json& config, DType dtype, const DecoderOptions& options) {
   allow(config, "hidden_act", {"silu", "swish"});
   const bool is_tied = config.bool_or("tie_word_embeddings", false);
-  return DecoderBuilder(config, precision, options).build(is_tied);
+  return DecoderBuilder(config, dtype, options).build(is_tied);
 }
 
 std::vector<std::int64_t> sliding_windows(const Json& config, bool slides_by_default) {

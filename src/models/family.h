@@ -41,7 +41,7 @@ struct DecoderOptions {
   std::vector<std::int64_t> windows;  // per layer; 0 sees everything
 };
 
-Model make_decoder(const Json& config, Precision precision, const DecoderOptions& options);
+Model make_decoder(const Json& config, DType dtype, const DecoderOptions& options);
 
 // Per layer: the window where the configuration makes it slide, else 0. `slides_by_default`: the
 // window applies wherever sliding_window is set (Mistral); otherwise use_sliding_window,
@@ -52,10 +52,10 @@ std::vector<std::int64_t> sliding_windows(const Json& config, bool slides_by_def
 // rope_parameters (transformers 5) or rope_theta and rope_scaling (before).
 std::vector<float> rotary_frequencies(const Json& config, std::int64_t dim, double default_theta);
 
-Model make_llama(const Json& config, Precision precision);
-Model make_mistral(const Json& config, Precision precision);
-Model make_qwen2(const Json& config, Precision precision);
-Model make_qwen3(const Json& config, Precision precision);
-Model make_gpt2(const Json& config, Precision precision);
+Model make_llama(const Json& config, DType dtype);
+Model make_mistral(const Json& config, DType dtype);
+Model make_qwen2(const Json& config, DType dtype);
+Model make_qwen3(const Json& config, DType dtype);
+Model make_gpt2(const Json& config, DType dtype);
 
 }  // namespace longhaul

@@ -15,8 +15,8 @@ namespace {
 
 class Gpt2Builder {
  public:
-  Gpt2Builder(const Json& config, Precision precision)
-      : dtype_(precision == Precision::kF32 ? DType::kF32 : DType::kBF16),
+  Gpt2Builder(const Json& config, DType dtype)
+      : dtype_(dtype),
         width_(size_at(config, "n_embd")),
         heads_(size_at(config, "n_head")),
         mlp_(size_or(config, "n_inner", 4 * width_)),
@@ -124,13 +124,13 @@ class Gpt2Builder {
 
 }  // namespace
 
-Model make_gpt2(const Json& config, Precision precision) {
+Model make_gpt2(const Json& config, DType dtype) {
   allow(config, "activation_function", {"gelu_new", "gelu_pytorch_tanh", "gelu"});
   allow(config, "scale_attn_weights", true);
   allow(config, "scale_attn_by_inverse_layer_idx", false);
   allow(config, "reorder_and_upcast_attn", false);
   allow(config, "add_cross_attention", false);
-  return Gpt2Builder(config, precision).build(config.bool_or("tie_word_embeddings", true));
+  return Gpt2Builder(config, dtype).build(config.bool_or("tie_word_embeddings", true));
 }
 
 }  // namespace longhaul

@@ -5,11 +5,11 @@
 
 namespace longhaul {
 
-Model make_llama(const Json& config, Precision precision) {
+Model make_llama(const Json& config, DType dtype) {
   allow_number(config, "pretraining_tp", 1);
   const bool has_attention_bias = config.bool_or("attention_bias", false);
   return make_decoder(config,
-                      precision,
+                      dtype,
                       {.family = "llama",
                        .has_qkv_bias = has_attention_bias,
                        .has_output_bias = has_attention_bias,

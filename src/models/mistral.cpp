@@ -4,9 +4,9 @@
 
 namespace longhaul {
 
-Model make_mistral(const Json& config, Precision precision) {
+Model make_mistral(const Json& config, DType dtype) {
   return make_decoder(
-      config, precision, {.family = "mistral", .windows = sliding_windows(config, true)});
+      config, dtype, {.family = "mistral", .windows = sliding_windows(config, true)});
 }
 
 }  // namespace longhaul

@@ -13,7 +13,7 @@ namespace {
 
 struct Family {
   std::string_view name;
-  Model (*make)(const Json&, Precision);
+  Model (*make)(const Json&, DType);
 };
 
 constexpr std::array<Family, 5> kFamilies{{{"gpt2", make_gpt2},
@@ -40,13 +40,13 @@ std::string supported_families() {
   return names;
 }
 
-Model make_model(const Json& config, Precision precision) {
+Model make_model(const Json& config, DType dtype) {
   const Json type = config.at("model_type");
   if (const Json quantized = config.find("quantization_config"); !quantized.is_null()) {
     refuse(quantized, "no quantization: longhaul trains fp32, fp16 and bf16 checkpoints");
   }
   for (const Family& family : kFamilies) {
-    if (type.is_string() && type.as_string() == family.name) return family.make(config, precision);
+    if (type.is_string() && type.as_string() == family.name) return family.make(config, dtype);
   }
   refuse(type, "one of " + supported_families());
 }

@@ -4,10 +4,10 @@
 
 namespace longhaul {
 
-Model make_qwen2(const Json& config, Precision precision) {
+Model make_qwen2(const Json& config, DType dtype) {
   return make_decoder(
       config,
-      precision,
+      dtype,
       {.family = "qwen2", .has_qkv_bias = true, .windows = sliding_windows(config, false)});
 }
 

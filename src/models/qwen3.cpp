@@ -4,10 +4,10 @@
 
 namespace longhaul {
 
-Model make_qwen3(const Json& config, Precision precision) {
+Model make_qwen3(const Json& config, DType dtype) {
   const bool has_attention_bias = config.bool_or("attention_bias", false);
   return make_decoder(config,
-                      precision,
+                      dtype,
                       {.family = "qwen3",
                        .has_qkv_bias = has_attention_bias,
                        .has_output_bias = has_attention_bias,

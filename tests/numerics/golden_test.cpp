@@ -59,7 +59,7 @@ TEST_P(GoldenTrajectory, FollowsTransformersForTenSteps) {
   const GoldenModel golden = test::load_golden_model(std::get<0>(GetParam()));
   const Json trajectory = golden.expected.at("trajectories").at(std::get<1>(GetParam()));
   const int micro_batches = static_cast<int>(trajectory.as_int("micro_batches"));
-  Engine engine(make_model(golden.config, Precision::kF32), options_for(micro_batches, 2));
+  Engine engine(make_model(golden.config, DType::kF32), options_for(micro_batches, 2));
   test::load_weights(engine, golden.weights);
 
   BetaPowers powers;
@@ -98,7 +98,7 @@ class GoldenGradient : public testing::TestWithParam<std::string> {};
 TEST_P(GoldenGradient, OfEveryParameterAgreesWithAutograd) {
   const GoldenModel golden = test::load_golden_model(GetParam());
   const Json batch = golden.expected.at("batches").at(std::size_t{0});
-  Engine engine(make_model(golden.config, Precision::kF32), options_for(1, 2));
+  Engine engine(make_model(golden.config, DType::kF32), options_for(1, 2));
   test::load_weights(engine, golden.weights);
   const std::vector<PackedBatch> packed = micro_batches_of(batch, 1);
   const BatchView view = packed.front().view();

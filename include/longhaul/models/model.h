@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "longhaul/core/dtype.h"
 #include "longhaul/core/json.h"
 #include "longhaul/graph/model_graph.h"
 
@@ -38,9 +39,10 @@ struct Model {
   std::int64_t max_positions = 0;  // longest sequence the model can be given
 };
 
-// `config` is the parsed config.json. Throws FormatError that names the key and the file when the
+// `config` is the parsed config.json; `dtype` that of parameters and activations, fp32 or bf16.
+// Throws FormatError that names the key and the file when the
 // model_type or an option is not supported, with the list of what is.
-Model make_model(const Json& config, Precision precision);
+Model make_model(const Json& config, DType dtype);
 
 // "gpt2, llama, mistral, qwen2, qwen3"
 std::string supported_families();
