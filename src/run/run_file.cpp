@@ -43,7 +43,8 @@ class CrossChecks {
       add("training.epochs", "got none, and training.steps is none: expected one of them");
     }
     check_batch(config);
-    if (!config.data.train.empty() && config.data.eval.file == config.data.train) {
+    const std::vector<std::string>& train = config.data.train;
+    if (std::find(train.begin(), train.end(), config.data.eval.file) != train.end()) {
       add("data.eval", "got the training file, expected samples that are not trained on");
     }
   }

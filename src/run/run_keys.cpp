@@ -40,6 +40,28 @@ ValueType<EvaluationSource> evaluation_value() {
           }};
 }
 
+ValueType<std::vector<std::string>> files_value() {
+  const auto file = text_value("a file");
+  return {"a file or a list of files (JSONL, JSON, plain text)",
+          [file](const ConfigNode& node, std::vector<std::string>& value) {
+            if (node.kind != ConfigNode::Kind::kSequence)
+              return file.read(node, value.emplace_back());
+            value.resize(node.items.size());
+            for (std::size_t i = 0; i < value.size(); ++i) {
+              if (!file.read(node.items[i], value[i])) return false;
+            }
+            return !value.empty();
+          },
+          [file](const std::vector<std::string>& value) {
+            if (value.size() == 1) return file.write(value.front());
+            std::string list;
+            for (const std::string& name : value) {
+              list += concat(list.empty() ? "" : ", ", file.write(name));
+            }
+            return concat("[", list, "]");
+          }};
+}
+
 // The two betas of an AdamWConfig; the rest of it has keys of its own.
 ValueType<AdamWConfig> betas_value() {
   const auto beta = number_value({0.0, 1.0, true, false});
@@ -64,9 +86,9 @@ void add_data_keys(Keys& keys, Purpose purpose) {
     keys.add_required(
         "data.train",
         [](RunConfig & c) -> auto& { return c.data.train; },
-        text_value("a JSONL or JSON file"),
+        files_value(),
         "Samples to learn from: chats (messages or ShareGPT), Alpaca, prompt and completion, or "
-        "plain text; the format is recognised.");
+        "plain text; the shape of each file is recognised.");
   }
   keys.add(
       "data.eval",
@@ -77,7 +99,8 @@ void add_data_keys(Keys& keys, Purpose purpose) {
       "data.max_length",
       [](RunConfig & c) -> auto& { return c.data.max_length; },
       integer_value(2, kMaxTokens),
-      "The longest sample in tokens; what is longer is a bad sample.");
+      "The longest sample in tokens. Longer chats and completions keep their beginning, longer "
+      "texts are cut into pieces.");
   keys.add(
       "data.loss_on",
       [](RunConfig & c) -> auto& { return c.data.loss_on; },

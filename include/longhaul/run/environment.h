@@ -31,11 +31,14 @@ struct Environment {
 // Reads /proc, /sys and limits; what cannot be read stays empty.
 Environment probe_environment();
 
-// What the bits of a run on the CPU depend on.
-Json to_json(const Environment& environment);
+// manifest.json: what the bits of a run depend on besides its settings. `device` is in words,
+// `libraries` one line per library.
+Json make_manifest(const Environment& environment,
+                   const std::string& device,
+                   const std::vector<std::string>& libraries);
 
-// "cpu was X, is Y", one per line of to_json() that differs; memory and cores do not count, because
-// no number depends on them.
-std::vector<std::string> changed_environment(const Json& before, const Environment& now);
+// "cpu was X, is Y": what differs between the manifests of a run and of its resumption, where a
+// number may depend on it. Empty when the numbers will be the same.
+std::vector<std::string> changed_manifest(const Json& before, const Json& now);
 
 }  // namespace longhaul

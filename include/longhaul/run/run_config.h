@@ -5,19 +5,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "longhaul/core/units.h"
+#include "longhaul/data/rules.h"
 #include "longhaul/optim/adamw.h"
 #include "longhaul/optim/learning_rate.h"
 #include "longhaul/optim/state_format.h"
 
 namespace longhaul {
 
-// Which tokens of a conversation are targets.
-enum class LossOn : std::uint8_t { kAssistant, kAll };
-// What happens to a sample that cannot be used: the run is refused, or the sample is left out and
-// counted.
-enum class OnBadSample : std::uint8_t { kRefuse, kSkip };
 enum class OnNonfinite : std::uint8_t { kStop, kSkip };
 enum class Resume : std::uint8_t { kAuto, kNever };
 enum class DeviceKind : std::uint8_t { kHost };
@@ -32,7 +29,7 @@ struct EvaluationSource {
 };
 
 struct DataConfig {
-  std::string train;  // file
+  std::vector<std::string> train;  // files, at least one
   EvaluationSource eval{.fraction = 0.05};
   std::int64_t max_length = 1024;  // tokens of a sample
   LossOn loss_on = LossOn::kAssistant;
