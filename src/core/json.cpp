@@ -144,8 +144,8 @@ void append_line(std::string& out, int indent, int depth) {
 
 // The functions that see Node: one place for the walks over a document.
 struct Json::Access {
-  static std::shared_ptr<const Document> make_document(Node root) {
-    return std::make_shared<const Document>(Document{{}, std::move(root)});
+  static std::shared_ptr<const Document> make_document(Node root, std::string source = {}) {
+    return std::make_shared<const Document>(Document{std::move(source), std::move(root)});
   }
 
   static Node text_node(std::string text) {
@@ -348,15 +348,15 @@ Json Json::make_array(const std::vector<Json>& elements) {
   return Json(Access::make_document({std::move(array)}), nullptr);
 }
 
-Json Json::make_object(const Members& members) {
+Json Json::make_object(const Members& members, std::string source) {
   Node::Object object;
   object.members.reserve(members.size());
   for (const auto& [key, value] : members) {
     require(is_utf8(key), "Json: a key is not valid UTF-8");
     object.members.push_back({key, *value.node_});
   }
-  object.index<InvalidArgument>("Json::make_object");
-  return Json(Access::make_document({std::move(object)}), nullptr);
+  object.index<InvalidArgument>(source.empty() ? "Json::make_object" : source);
+  return Json(Access::make_document({std::move(object)}, std::move(source)), nullptr);
 }
 
 Json Json::parse(std::string_view text, std::string source, const JsonLimits& limits) {

@@ -155,6 +155,11 @@ TEST(JsonBuild, MakesNestedValues) {
   EXPECT_EQ(json.dump(), R"({"b":[1,2.5,"x",true,null],"a":1099511627776})");
 }
 
+TEST(JsonBuild, NamesItsSourceInMessages) {
+  const Json json = Json::make_object({{"a", 1}}, "model.gguf");
+  EXPECT_EQ(message_of([&] { json.as_bool("a"); }), "model.gguf: a: got integer, expected bool");
+}
+
 TEST(JsonBuild, RefusesRepeatedKeysAndInvalidUtf8) {
   EXPECT_THROW(Json::make_object({{"a", 1}, {"a", 2}}), InvalidArgument);
   EXPECT_THROW(Json("\xff"), InvalidArgument);

@@ -146,6 +146,27 @@ TEST_F(ModelFolderTest, NamesATensorThatItsShardLacks) {
               HasSubstr("model-00001-of-00002.safetensors: has no tensor lm_head"));
 }
 
+TEST_F(ModelFolderTest, ATensorCountsWhereTheIndexPlacesIt) {
+  const auto write_shard = [&](const std::string& name, float value) {
+    FileWriter out(root_ / ("m/" + name));
+    SafetensorsWriter writer(out, {{"x", DType::kF32, {1}}});
+    writer.append(std::as_bytes(std::span(&value, 1)));
+    out.close();
+  };
+  write_bytes(root_ / "m/config.json", "{}");
+  write_shard("1.safetensors", 1.0F);
+  write_shard("2.safetensors", 2.0F);
+  write_bytes(root_ / "m/model.safetensors.index.json",
+              R"({"weight_map": {"x": "2.safetensors"}})");
+  float x = 0;
+  ModelFolder(root_ / "m").read("x", DType::kF32, std::as_writable_bytes(std::span(&x, 1)));
+  EXPECT_EQ(x, 2.0F);
+  write_bytes(root_ / "m/model.safetensors.index.json",
+              R"({"weight_map": {"x": "2.safetensors", "y": "1.safetensors"}})");
+  EXPECT_THAT(message_of([&] { ModelFolder{root_ / "m"}; }),
+              HasSubstr("1.safetensors: has no tensor y"));
+}
+
 TEST_F(ModelFolderTest, RefusesShardsOutsideTheFolder) {
   const std::filesystem::path path = write_sharded();
   for (const std::string name : {"../x.safetensors", "/etc/passwd", "", ".", "..", "a/b"}) {

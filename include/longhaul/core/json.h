@@ -36,9 +36,10 @@ class Json {
   Json(std::string_view value);  // NOLINT(google-explicit-constructor)
   Json(const char* value);       // NOLINT(google-explicit-constructor)
 
-  // Copies the values into a new document. Keys must be distinct, else InvalidArgument.
+  // Copies the values into a new document; `source` takes the place of a file's name in messages.
+  // Keys must be distinct, else InvalidArgument.
   static Json make_array(const std::vector<Json>& elements);
-  static Json make_object(const Members& members);
+  static Json make_object(const Members& members, std::string source = {});
 
   // Strict RFC 8259: one value, valid UTF-8, no comments, no NaN. A repeated key is an error,
   // because readers disagree on which one counts. Integers that int64 cannot hold become kFloat.
