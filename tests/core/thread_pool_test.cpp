@@ -9,6 +9,19 @@
 namespace longhaul {
 namespace {
 
+TEST(FunctionRef, ACopyCallsTheObjectAndNotTheOriginal) {
+  int first = 0;
+  int second = 0;
+  const auto count_first = [&first] { ++first; };
+  const auto count_second = [&second] { ++second; };
+  FunctionRef<void()> original(count_first);
+  const FunctionRef<void()> copy(original);
+  original = FunctionRef<void()>(count_second);
+  copy();
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(second, 0);
+}
+
 class ThreadPoolSize : public testing::TestWithParam<int> {};
 
 TEST_P(ThreadPoolSize, RunsEveryIterationOnce) {

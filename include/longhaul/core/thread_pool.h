@@ -17,7 +17,8 @@ class FunctionRef;
 template <class Result, class... Args>
 class FunctionRef<Result(Args...)> {
  public:
-  template <class F>
+  // A FunctionRef itself is copied, not referred to: the original may be gone at the call.
+  template <class F, class = std::enable_if_t<!std::is_same_v<std::remove_cvref_t<F>, FunctionRef>>>
   FunctionRef(F&& f)  // NOLINT(google-explicit-constructor,bugprone-forwarding-reference-overload):
                       // a lambda converts at the call
       : object_(const_cast<void*>(static_cast<const void*>(&f))),
