@@ -29,13 +29,10 @@ bool is_in(const NumberRange& range, double value) {
 
 std::string to_words(const NumberRange& range) {
   const std::string low = to_shortest_text(range.low);
-  if (std::isinf(range.high)) return concat("a number ", range.takes_low ? ">= " : "> ", low);
-  return concat("a number from ",
-                low,
-                range.takes_low ? "" : " (not itself)",
-                " to ",
-                to_shortest_text(range.high),
-                range.takes_high ? "" : " (not itself)");
+  const std::string high = to_shortest_text(range.high);
+  if (std::isinf(range.high)) return concat(range.takes_low ? "at least " : "above ", low);
+  if (range.takes_low) return concat("from ", low, range.takes_high ? " to " : " to below ", high);
+  return concat("above ", low, range.takes_high ? ", at most " : " and below ", high);
 }
 
 }  // namespace
@@ -68,7 +65,7 @@ ValueType<std::uint64_t> seed_value() {
 }
 
 ValueType<double> number_value(const NumberRange& range) {
-  return {to_words(range),
+  return {"a number " + to_words(range),
           [range](const ConfigNode& node, double& value) {
             return is_plain(node) && read_number(node.text, value) && is_in(range, value);
           },
@@ -105,7 +102,13 @@ ValueType<Bytes> size_value() {
 std::string to_shortest_text(double value) {
   std::array<char, 32> text{};
   const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
-  return {text.data(), end};
+  std::string shortest(text.data(), end);
+  // "2e-05" as people write it: "2e-5".
+  const std::size_t exponent = shortest.find('e');
+  if (exponent != std::string::npos && shortest[exponent + 2] == '0') {
+    shortest.erase(exponent + 2, 1);
+  }
+  return shortest;
 }
 
 }  // namespace longhaul

@@ -45,7 +45,7 @@ TEST(NumberValue, TakesFiniteNumbersInItsRange) {
   for (const char* text : {"1", "-0.1", "nan", ".nan", "inf", "1e999", "\"0.5\"", "half", "0.5x"}) {
     EXPECT_EQ(read(type, text), std::nullopt) << text;
   }
-  EXPECT_EQ(type.expected, "a number from 0 to 1 (not itself)");
+  EXPECT_EQ(type.expected, "a number from 0 to below 1");
 }
 
 TEST(SeedValue, TakesEvery64BitPattern) {
@@ -107,7 +107,8 @@ TEST(OneOf, ListsItsWords) {
 
 TEST(ToShortestText, ReadsBackExactly) {
   EXPECT_EQ(to_shortest_text(0.1), "0.1");
-  EXPECT_EQ(to_shortest_text(2e-5), "2e-05");
+  EXPECT_EQ(to_shortest_text(2e-5), "2e-5");
+  EXPECT_EQ(to_shortest_text(1e100), "1e+100");
   EXPECT_EQ(std::stod(to_shortest_text(1.0 / 3.0)), 1.0 / 3.0);
 }
 

@@ -48,7 +48,8 @@ ValueType<std::optional<T>> word_or(const std::string& word, const ValueType<T>&
   const auto is_word = [word](const ConfigNode& node) {
     return node.kind == ConfigNode::Kind::kScalar && !node.is_quoted && node.text == word;
   };
-  return {word + " or " + inner.expected,
+  const bool is_list = inner.expected.find(" or ") != std::string::npos;
+  return {word + (is_list ? ", " : " or ") + inner.expected,
           [is_word, inner](const ConfigNode& node, std::optional<T>& value) {
             if (is_word(node)) {
               value.reset();

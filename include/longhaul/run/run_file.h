@@ -25,7 +25,7 @@ RunConfig parse_run_config(const Document& document, Purpose purpose = Purpose::
 std::string to_yaml(const RunConfig& config, bool with_comments = false);
 
 // A run may be resumed with other settings only where they change no number. The keys whose
-// values differ and would: "optimizer.learning_rate was 2e-05, is 1e-04", one per key. Both
+// values differ and would: "optimizer.learning_rate was 2e-5, is 1e-4", one per key. Both
 // configurations are resolved.
 std::vector<std::string> changed_numbers(const RunConfig& before, const RunConfig& now);
 

@@ -15,6 +15,7 @@
 #include "longhaul/core/units.h"
 #include "longhaul/run/metrics.h"
 #include "longhaul/run/run_config.h"
+#include "longhaul/schedule/timeline.h"
 #include "longhaul/text/chat_template.h"
 
 namespace longhaul {
@@ -78,6 +79,10 @@ class LONGHAUL_VISIBLE TrainObserver {
   virtual void on_step(const StepMetrics& metrics) = 0;
   virtual void on_evaluation(std::int64_t step, const Evaluation& evaluation) = 0;
   virtual void on_checkpoint(std::int64_t step, const std::string& folder) = 0;
+  // When every op of the step ran; both are valid during the call only.
+  virtual void on_timeline(std::int64_t step,
+                           const Schedule& schedule,
+                           const Timeline& timeline) = 0;
 };
 
 struct SamplingOptions {
