@@ -49,7 +49,10 @@ struct RenderOptions {
 
 struct Rendered {
   std::string text;                       // UTF-8
-  std::vector<TextSpan> generation = {};  // what came out of `generation` tags, in order
+  std::vector<TextSpan> generation = {};  // what `generation` tags enclose, in order
+  // How many of these tags ran inside a macro or a captured block: where their text went is not
+  // known.
+  std::size_t unplaced_generation = 0;
 };
 
 // A conversation as training sees it.
@@ -94,6 +97,7 @@ class ChatTemplate {
  private:
   struct Program;
   explicit ChatTemplate(std::shared_ptr<const Program> program);
+  MarkedConversation marked_by_tags(Rendered whole) const;
 
   std::shared_ptr<const Program> program_;
 };
