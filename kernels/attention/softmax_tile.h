@@ -66,6 +66,16 @@ struct SoftmaxGradientTile {
   DType dtype;  // fp32 or bf16
 };
 
+// Host bodies only: on a GPU these steps are inside the attention kernel.
+struct SoftmaxTileKernels {
+  void (*tile)(const SoftmaxTile&, const Launch&);
+  void (*rows)(const SoftmaxRows&, const Launch&);
+  void (*gradient_tile)(const SoftmaxGradientTile&, const Launch&);
+};
+
+// The fastest that this CPU runs.
+const SoftmaxTileKernels& softmax_tile_kernels();
+
 LONGHAUL_DECLARE_KERNEL(softmax_tile, SoftmaxTile);
 LONGHAUL_DECLARE_KERNEL(softmax_rows, SoftmaxRows);
 LONGHAUL_DECLARE_KERNEL(softmax_gradient_tile, SoftmaxGradientTile);

@@ -189,18 +189,18 @@ class Backward {
     tile_product({kTile, kTile, dim_, dim_, kTile, false}, w.v, w.d_y_columns + at, w.d_p);
     w.visible.set_queries(
         q * kTile, segment.rows_in(q), t * kTile, segment.rows_in(t), forward_.window);
-    kernels::softmax_gradient_tile_reference({.scores = w.scores,
-                                              .d_p = w.d_p,
-                                              .log_sum_exp = w.log_sum_exp + q * kTile,
-                                              .delta = w.delta + q * kTile,
-                                              .first = w.visible.first,
-                                              .last = w.visible.last,
-                                              .probabilities = w.probabilities,
-                                              .d_scores = w.d_scores,
-                                              .d_scores_paired = w.d_scores_paired,
-                                              .scale = forward_.scale,
-                                              .dtype = forward_.dtype},
-                                             {&pool_, nullptr});
+    kernels::softmax_tile_kernels().gradient_tile({.scores = w.scores,
+                                                   .d_p = w.d_p,
+                                                   .log_sum_exp = w.log_sum_exp + q * kTile,
+                                                   .delta = w.delta + q * kTile,
+                                                   .first = w.visible.first,
+                                                   .last = w.visible.last,
+                                                   .probabilities = w.probabilities,
+                                                   .d_scores = w.d_scores,
+                                                   .d_scores_paired = w.d_scores_paired,
+                                                   .scale = forward_.scale,
+                                                   .dtype = forward_.dtype},
+                                                  {&pool_, nullptr});
     tile_product({kTile, dim_, kTile, kTile, dim_, true}, w.probabilities, w.d_y_rows + at, w.d_v);
     tile_product({kTile, dim_, kTile, kTile, dim_, true}, w.d_scores, w.q_rows + at, w.d_k);
     tile_product({dim_, kTile, kTile, kTile, kTile, true},

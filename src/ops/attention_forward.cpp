@@ -114,23 +114,23 @@ class Forward {
                    packed(keys_, map_.first[s] + t, kv_head),
                    w.scores);
       w.visible.set_keys(local * kTile, t * kTile, args_.window);
-      kernels::softmax_tile_reference({.scores = w.scores,
-                                       .probabilities = w.probabilities,
-                                       .maximum = w.maximum,
-                                       .sum = w.sum,
-                                       .accumulator = w.accumulator,
-                                       .first = w.visible.first,
-                                       .last = w.visible.last,
-                                       .head_dim = dim,
-                                       .scale = args_.scale,
-                                       .dtype = args_.dtype},
-                                      here);
+      kernels::softmax_tile_kernels().tile({.scores = w.scores,
+                                            .probabilities = w.probabilities,
+                                            .maximum = w.maximum,
+                                            .sum = w.sum,
+                                            .accumulator = w.accumulator,
+                                            .first = w.visible.first,
+                                            .last = w.visible.last,
+                                            .head_dim = dim,
+                                            .scale = args_.scale,
+                                            .dtype = args_.dtype},
+                                           here);
       tile_product({kTile, dim, kTile, kTile, dim, true},
                    w.probabilities,
                    packed(values_, map_.first[s] + t, kv_head),
                    w.accumulator);
     }
-    kernels::softmax_rows_reference(
+    kernels::softmax_tile_kernels().rows(
         {.accumulator = w.accumulator,
          .maximum = w.maximum,
          .sum = w.sum,

@@ -24,7 +24,10 @@ void Lowering::forward_node(const Node& node, int micro_batch) {
                       : kind_ == Pass::kDecode ? OpKind::kDecode
                                                : OpKind::kPrefill;
   Op op = node_op(kind, node, micro_batch);
-  for (const TensorId id : node.inputs) op.reads.push_back(input(id, micro_batch));
+  for (const TensorId id : node.inputs) {
+    const bool is_for_backward = is<Embedding>(node) && id == node.inputs[1];  // the sorted order
+    op.reads.push_back(is_for_backward ? Operand{} : input(id, micro_batch));
+  }
   for (const TensorId id : node.outputs) op.writes.push_back(residency_.produce(id, micro_batch));
   if (is_cached) {
     const auto& attention = std::get<Attention>(node.kind);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <numeric>
 #include <utility>
 
 #include "longhaul/core/error.h"
@@ -26,16 +25,6 @@ std::vector<std::string> node_names(const ModelGraph& graph) {
   std::vector<std::string> names;
   for (const Node& node : graph.nodes) names.push_back(node.name);
   return names;
-}
-
-// Tokens in the order of (position, token): what the gradient of learned positions reads.
-std::vector<std::int32_t> order_of(std::span<const std::int32_t> keys) {
-  std::vector<std::int32_t> order(keys.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
-    return keys[static_cast<std::size_t>(a)] < keys[static_cast<std::size_t>(b)];
-  });
-  return order;
 }
 
 Bytes largest(const std::vector<Runner>& runners, Tier tier) {
@@ -104,17 +93,13 @@ void Engine::Parts::stage(const Runner& runner, std::span<const BatchView> batch
   const BatchInputs& inputs = model.graph.inputs;
   for (const StagedInput& staged : runner.lowered.inputs) {
     const BatchView& batch = batches[static_cast<std::size_t>(staged.micro_batch)];
-    std::vector<std::int32_t> order;
     std::span<const std::int32_t> values;
     if (staged.tensor == inputs.ids) values = batch.ids;
     if (staged.tensor == inputs.sorted_order) values = batch.sorted_order;
     if (staged.tensor == inputs.positions) values = batch.positions;
     if (staged.tensor == inputs.targets) values = batch.targets;
     if (staged.tensor == inputs.segment_offsets) values = batch.segment_offsets;
-    if (staged.tensor == inputs.positions_order) {
-      order = order_of(batch.positions);
-      values = order;
-    }
+    if (staged.tensor == inputs.positions_order) values = batch.positions_order;
     const Tensor& tensor = model.graph[staged.tensor];
     const auto count = static_cast<std::size_t>(element_count(tensor, shape));
     require(values.size() == count,
@@ -226,6 +211,7 @@ std::vector<float> Engine::decode(std::int32_t token, std::int32_t position) {
   const BatchView batch{.ids = {&token, 1},
                         .sorted_order = kZero,
                         .positions = {&position, 1},
+                        .positions_order = kZero,
                         .targets = kZero,
                         .segment_offsets = kOffsets};
   p.stage(runner, {&batch, 1});

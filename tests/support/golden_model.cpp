@@ -37,6 +37,16 @@ GoldenTensors read_tensors(const std::string& path) {
   return tensors;
 }
 
+// Tokens sorted by (key, token).
+std::vector<std::int32_t> order_of(const std::vector<std::int32_t>& keys) {
+  std::vector<std::int32_t> order(keys.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
+    return keys[static_cast<std::size_t>(a)] < keys[static_cast<std::size_t>(b)];
+  });
+  return order;
+}
+
 }  // namespace
 
 std::vector<std::string> golden_model_names() {
@@ -91,12 +101,8 @@ PackedBatch pack(const Json& batch, std::size_t begin, std::size_t end, const Ba
   while (packed.segment_offsets.size() < static_cast<std::size_t>(shape.max_segments) + 1) {
     end_segment();
   }
-  packed.sorted_order.resize(tokens);
-  std::iota(packed.sorted_order.begin(), packed.sorted_order.end(), 0);
-  std::stable_sort(
-      packed.sorted_order.begin(), packed.sorted_order.end(), [&](std::int32_t a, std::int32_t b) {
-        return packed.ids[static_cast<std::size_t>(a)] < packed.ids[static_cast<std::size_t>(b)];
-      });
+  packed.sorted_order = order_of(packed.ids);
+  packed.positions_order = order_of(packed.positions);
   return packed;
 }
 

@@ -33,11 +33,14 @@ struct PackedBatch {
   std::vector<std::int32_t> ids;
   std::vector<std::int32_t> sorted_order;
   std::vector<std::int32_t> positions;
+  std::vector<std::int32_t> positions_order;
   std::vector<std::int32_t> targets;
   std::vector<std::int32_t> segment_offsets;
   std::int64_t target_tokens = 0;
 
-  BatchView view() const { return {ids, sorted_order, positions, targets, segment_offsets}; }
+  BatchView view() const {
+    return {ids, sorted_order, positions, positions_order, targets, segment_offsets};
+  }
 };
 
 // Sequences [begin, end) of a batch, end to end, and an untargeted tail.

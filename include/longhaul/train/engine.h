@@ -21,6 +21,7 @@ struct BatchView {
   std::span<const std::int32_t> ids;
   std::span<const std::int32_t> sorted_order;
   std::span<const std::int32_t> positions;
+  std::span<const std::int32_t> positions_order;
   std::span<const std::int32_t> targets;
   std::span<const std::int32_t> segment_offsets;
 };

@@ -1,0 +1,32 @@
+// Weights between a model folder and the states of an engine, one tensor at a time.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include "longhaul/formats/model_folder.h"
+#include "longhaul/models/model.h"
+#include "longhaul/train/state_store.h"
+
+namespace longhaul {
+
+// Told after each tensor: how many are done, and of how many.
+using TensorProgress = std::function<void(std::int64_t done, std::int64_t total)>;
+
+// Fills every weight (in bf16 runs with its remainder). Takes one tensor beside the states.
+// Throws FormatError that names file and tensor when one is missing, has another shape than the
+// configuration says, or holds a number that is not finite.
+void load_weights(const ModelFolder& folder,
+                  const Model& model,
+                  StateStore& states,
+                  const TensorProgress& on_tensor = {});
+
+// The model as `transformers` reads it: weights in the run's precision under the names and layouts
+// of the checkpoint, config.json with its dtype, every companion file of `source`. Atomic: see
+// write_model_folder; an existing folder is replaced.
+void save_model(const std::filesystem::path& target,
+                const ModelFolder& source,
+                const Model& model,
+                StateStore& states);
+
+}  // namespace longhaul

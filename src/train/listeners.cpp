@@ -1,0 +1,77 @@
+#include "listeners.h"
+
+#include "longhaul/run/metrics.h"
+#include "longhaul/train/checkpoint.h"
+
+#include "evaluator.h"
+
+namespace longhaul {
+namespace {
+
+bool is_due(const StepEvent& event, const std::optional<std::int64_t>& every) {
+  return event.is_last || (every && event.metrics.step % *every == 0);
+}
+
+class MetricsListener final : public StepListener {
+ public:
+  MetricsListener(const RunFolder& folder, std::int64_t steps_done, TrainObserver& observer)
+      : writer_(folder.metrics_file().string(), steps_done), observer_(observer) {}
+
+  void after_step(const StepEvent& event) override {
+    writer_.append(event.metrics);
+    observer_.on_step(event.metrics);
+  }
+
+ private:
+  MetricsWriter writer_;
+  TrainObserver& observer_;
+};
+
+class EvaluationListener final : public StepListener {
+ public:
+  explicit EvaluationListener(const EvaluationRules& rules) : rules_(rules) {}
+
+  void after_step(const StepEvent& event) override {
+    if (rules_.stop.load() || !is_due(event, rules_.every)) return;
+    const Evaluation evaluation =
+        evaluate_dataset(rules_.engine, rules_.held_out, rules_.rules, {}, rules_.stop);
+    if (!rules_.stop.load()) rules_.observer.on_evaluation(event.metrics.step, evaluation);
+  }
+
+ private:
+  EvaluationRules rules_;
+};
+
+class CheckpointListener final : public StepListener {
+ public:
+  explicit CheckpointListener(const CheckpointRules& rules) : rules_(rules) {}
+
+  void after_step(const StepEvent& event) override {
+    if (!is_due(event, rules_.config.every)) return;
+    const std::filesystem::path folder = rules_.folder.checkpoint_folder(event.metrics.step);
+    save_checkpoint(folder, rules_.engine.model(), rules_.engine.states(), event.progression);
+    rules_.folder.prune_checkpoints(rules_.config.keep);
+    rules_.observer.on_checkpoint(event.metrics.step, folder.string());
+  }
+
+ private:
+  CheckpointRules rules_;
+};
+
+}  // namespace
+
+std::unique_ptr<StepListener> make_metrics_listener(const RunFolder& folder,
+                                                    std::int64_t steps_done,
+                                                    TrainObserver& observer) {
+  return std::make_unique<MetricsListener>(folder, steps_done, observer);
+}
+
+std::unique_ptr<StepListener> make_evaluation_listener(const EvaluationRules& rules) {
+  return std::make_unique<EvaluationListener>(rules);
+}
+
+std::unique_ptr<StepListener> make_checkpoint_listener(const CheckpointRules& rules) {
+  return std::make_unique<CheckpointListener>(rules);
+}
+
+}  // namespace longhaul

@@ -1,0 +1,38 @@
+// What happens beside the steps of a run.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+
+#include "longhaul/data/packing.h"
+
+#include "trainer.h"
+
+namespace longhaul {
+
+// One line of metrics.jsonl a step, and the observer's on_step.
+std::unique_ptr<StepListener> make_metrics_listener(const RunFolder& folder,
+                                                    std::int64_t steps_done,
+                                                    TrainObserver& observer);
+
+struct EvaluationRules {
+  Engine& engine;
+  const Dataset& held_out;
+  PackingRules rules;
+  std::optional<std::int64_t> every;  // steps; and always at the end
+  TrainObserver& observer;
+  const std::atomic<bool>& stop;
+};
+std::unique_ptr<StepListener> make_evaluation_listener(const EvaluationRules& rules);
+
+struct CheckpointRules {
+  Engine& engine;
+  const RunFolder& folder;
+  CheckpointConfig config;
+  TrainObserver& observer;
+};
+// Every so many steps, at the end and when the run is interrupted.
+std::unique_ptr<StepListener> make_checkpoint_listener(const CheckpointRules& rules);
+
+}  // namespace longhaul

@@ -1,0 +1,64 @@
+#include "summary.h"
+
+#include "longhaul/core/error.h"
+
+namespace longhaul {
+namespace {
+
+std::int64_t trainable_count(const ModelGraph& graph) {
+  std::int64_t count = 0;
+  for (const Tensor& tensor : graph.tensors) {
+    if (tensor.is_trainable) count += element_count(tensor, {});
+  }
+  return count;
+}
+
+double first_fill_rate(const LoadedData& data, const LoaderRules& rules) {
+  const std::vector<std::int64_t> lengths = lengths_of(data.train);
+  const auto order = shuffled_order(data.train.size(), rules.seed, 0);
+  return fill_rate(pack(order, lengths, rules.packing), lengths, rules.packing);
+}
+
+}  // namespace
+
+RunSummary summarize(const SummaryInputs& inputs) {
+  const Model& model = inputs.engine.model();
+  const StateFormat& format = inputs.engine.states().format();
+  RunSummary summary;
+  summary.family = model.family;
+  summary.parameters = parameter_count(model.graph);
+  summary.trainable_parameters = trainable_count(model.graph);
+  summary.training_samples = inputs.data.train.size();
+  summary.held_out_samples = inputs.data.held_out.size();
+  for (const FileReport& file : inputs.data.files)
+    summary.dropped_samples += file.bad + file.dropped;
+  summary.fill_rate = first_fill_rate(inputs.data, inputs.rules);
+  summary.total_steps = inputs.total_steps;
+  summary.resumed_from = inputs.steps_done;
+  summary.device = device_in_words(inputs.config);
+  summary.config = inputs.config;
+
+  Bytes accounted;
+  for (std::size_t s = 0; s < format.streams.size(); ++s) {
+    const StateStream& stream = format.streams[s];
+    const std::int64_t count = s == 0 ? summary.parameters : summary.trainable_parameters;
+    const Bytes size{count * size_of(stream.dtype)};
+    summary.states.push_back({stream.name, std::string(name_of(stream.dtype)), size});
+    summary.memory.push_back({stream.name, size});
+    accounted += size;
+  }
+  const Bytes gradients{summary.trainable_parameters * size_of(format.transport())};
+  summary.memory.push_back({"gradients", gradients});
+  accounted += gradients;
+  summary.memory.push_back(
+      {"activations and temporaries", inputs.engine.device_bytes() - accounted});
+  summary.memory.push_back({"staging on the host", inputs.engine.host_bytes()});
+  return summary;
+}
+
+std::string device_in_words(const RunConfig& config) {
+  const std::int64_t threads = *config.device.threads;
+  return concat("CPU, ", threads, threads == 1 ? " thread" : " threads");
+}
+
+}  // namespace longhaul

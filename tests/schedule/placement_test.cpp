@@ -1,0 +1,112 @@
+#include "longhaul/schedule/placement.h"
+
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "longhaul/core/error.h"
+#include "longhaul/schedule/order.h"
+
+namespace longhaul {
+namespace {
+
+// A chain on the compute lane in which op i reads the buffer that op i - 1 wrote.
+Schedule chain(int length, Bytes size) {
+  Schedule schedule;
+  BufferId last;
+  for (int i = 0; i < length; ++i) {
+    const BufferId next =
+        schedule.add_buffer({"x" + std::to_string(i), Tier::kDevice, size, false});
+    Op op{.kind = OpKind::kForward, .lane = Lane::kCompute};
+    if (last.exists()) op.reads = {{last, {}, size}};
+    op.writes = {{next, {}, size}};
+    schedule.add(op);
+    last = next;
+  }
+  return schedule;
+}
+
+// Random ops on all lanes; each op waits for the writers and readers of what it touches, so that
+// the schedule is sound.
+Schedule random_schedule(unsigned seed) {
+  std::mt19937 random(seed);
+  const auto draw = [&](int bound) {
+    return static_cast<int>(random() % static_cast<unsigned>(bound));
+  };
+  Schedule schedule;
+  std::vector<BufferId> buffers;
+  std::vector<std::vector<OpId>> uses;
+  for (int i = 0; i < 120; ++i) {
+    Op op{.kind = OpKind::kForward, .lane = static_cast<Lane>(draw(kLaneCount))};
+    std::vector<OpId> after;
+    const auto touch = [&](std::size_t b) {
+      after.insert(after.end(), uses[b].begin(), uses[b].end());
+      uses[b].push_back(make_id<OpId>(static_cast<std::size_t>(i)));
+      return Operand{buffers[b], {}, schedule[buffers[b]].size};
+    };
+    if (!buffers.empty()) {
+      op.reads.push_back(touch(
+          buffers.size() - 1 -
+          static_cast<std::size_t>(draw(std::min<int>(8, static_cast<int>(buffers.size()))))));
+    }
+    buffers.push_back(schedule.add_buffer(
+        {"b" + std::to_string(i), Tier::kDevice, Bytes{1 + draw(100000)}, draw(10) == 0}));
+    uses.emplace_back();
+    op.writes.push_back(touch(buffers.size() - 1));
+    schedule.add(op, after);
+  }
+  return schedule;
+}
+
+TEST(Place, SharesBytesAlongAChain) {
+  const PlacedSchedule placed = place(chain(10, 1_MiB));
+  EXPECT_EQ(placed.peak[0], 2_MiB);  // what is read and what is written
+}
+
+TEST(Place, MeetsTheLowerBoundOfAChain) {
+  const Schedule schedule = chain(50, 3_KiB);
+  EXPECT_EQ(place(schedule).peak[0], lower_bound(schedule, Tier::kDevice));
+}
+
+TEST(Place, PutsPersistentBuffersFirstAndInOrder) {
+  Schedule schedule = chain(3, 1_KiB);
+  schedule.add_buffer({"state 0", Tier::kDevice, 300_KiB, true});
+  schedule.add_buffer({"state 1", Tier::kDevice, 1_KiB, true});
+  const PlacedSchedule placed = place(std::move(schedule));
+  EXPECT_EQ(placed.offsets[3], Bytes{0});
+  EXPECT_EQ(placed.offsets[4], 300_KiB);
+  EXPECT_GE(placed.offsets[0], 301_KiB);
+}
+
+TEST(Place, NamesTheLargestBuffersWhenACapIsOneByteTooSmall) {
+  const Schedule schedule = chain(4, 1_MiB);
+  Caps caps;
+  caps.bytes[0] = 2_MiB - Bytes{1};
+  try {
+    place(schedule, caps);
+    FAIL() << "fitted";
+  } catch (const DoesNotFit& error) {
+    EXPECT_NE(std::string(error.what()).find("needs 2.00 MiB"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("x0"), std::string::npos) << error.what();
+  }
+  caps.bytes[0] = 2_MiB;
+  EXPECT_NO_THROW(place(schedule, caps));
+}
+
+TEST(Place, NeverOverlapsLiveBuffersOfRandomSchedules) {
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    Schedule schedule = random_schedule(seed);
+    ASSERT_NO_THROW(check(schedule)) << "seed " << seed;
+    const PlacedSchedule placed = place(std::move(schedule));
+    ASSERT_NO_THROW(check(placed)) << "seed " << seed;
+  }
+}
+
+TEST(CheckPlaced, CatchesTwoLiveBuffersAtOneAddress) {
+  PlacedSchedule placed = place(chain(3, 1_KiB));
+  placed.offsets[1] = placed.offsets[0];
+  EXPECT_THROW(check(placed), InvalidArgument);
+}
+
+}  // namespace
+}  // namespace longhaul
