@@ -20,7 +20,7 @@ struct Launch {
 inline constexpr std::int64_t kRowsPerChunk = 64;
 
 // Chunks of `length` (> 0) that cover `count` elements; the last may be short.
-constexpr std::int64_t chunk_count(std::int64_t count, std::int64_t length) {
+[[gnu::always_inline]] constexpr std::int64_t chunk_count(std::int64_t count, std::int64_t length) {
   return (count + length - 1) / length;
 }
 

@@ -64,7 +64,16 @@ struct KernelTable {
 // Plain loops on the calling thread.
 const KernelTable& reference_kernels();
 
-// The fastest host bodies that this CPU runs.
+// What the host bodies are compiled for. All give the same bits.
+enum class InstructionSet : std::uint8_t { kPortable, kAvx2, kAvx512 };
+
+// Whether this build has the bodies and this CPU runs them.
+bool is_available(InstructionSet set);
+
+// The host bodies of one instruction set. Throws DeviceError when it is not available.
+const KernelTable& host_kernels(InstructionSet set);
+
+// The fastest host bodies that are available.
 const KernelTable& host_kernels();
 
 // Throws DeviceError in a build without CUDA.
