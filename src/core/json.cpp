@@ -127,8 +127,16 @@ void append_double(std::string& out, double value) {
     out += "null";
     return;
   }
+  // The shortest digits that read back as the same value; an exponent where people write one.
+  const double size = std::abs(value);
+  const bool is_plain = size == 0.0 || (size >= 1e-4 && size < 1e16);
   std::array<char, 32> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  const auto end =
+      std::to_chars(digits.data(),
+                    digits.data() + digits.size(),
+                    value,
+                    is_plain ? std::chars_format::fixed : std::chars_format::scientific)
+          .ptr;
   const std::string_view text(digits.data(), static_cast<std::size_t>(end - digits.data()));
   out += text;
   if (text.find_first_of(".e") == std::string_view::npos) out += ".0";

@@ -9,22 +9,10 @@
 #include "longhaul/core/json.h"
 
 #include "formats/gguf_file.h"
+#include "formats/gguf_options.h"
+#include "formats/gguf_sources.h"
 
 namespace longhaul {
-
-struct GgufSource {
-  // How the stored matrix differs from the one of transformers.
-  enum class Order : std::uint8_t {
-    kSame,
-    kInterleavedHeads,  // rows of each head: (0, h/2), (1, h/2 + 1), ... instead of 0, 1, 2, ...
-    kTransposed,
-  };
-
-  const GgufTensor* tensor;
-  std::string name;  // in transformers
-  Order order = Order::kSame;
-  std::int64_t heads = 0;  // of interleaved rows
-};
 
 struct GgufModel {
   std::string architecture;
@@ -37,5 +25,15 @@ struct GgufModel {
 // Throws FormatError that names the file and the key or tensor: unknown architectures, options and
 // tensors, missing tensors, shapes that do not fit. Nothing is guessed.
 GgufModel make_gguf_model(const GgufFile& file);
+
+// One architecture each; what they leave in `options` unread is refused by make_gguf_model.
+GgufModel make_gguf_llama(const GgufFile& file, GgufOptions& options);
+GgufModel make_gguf_qwen2(const GgufFile& file, GgufOptions& options);
+GgufModel make_gguf_qwen3(const GgufFile& file, GgufOptions& options);
+GgufModel make_gguf_gpt2(const GgufFile& file, GgufOptions& options);
+
+// For them: rows of token_embd.weight; the number of layers, no more than there are tensors.
+std::int64_t gguf_vocabulary(const GgufFile& file);
+std::int64_t gguf_layers(const GgufFile& file, GgufOptions& options);
 
 }  // namespace longhaul

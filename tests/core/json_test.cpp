@@ -178,6 +178,11 @@ TEST(JsonDump, ReadsBackAsTheSameValue) {
   EXPECT_EQ(parse(json.dump(4)), json);
 }
 
+TEST(JsonDump, WritesNumbersAsPeopleDo) {
+  EXPECT_EQ(Json::make_array({100000.0, 1e-5, 0.1, 1e16, 0.0001, -0.0, 123456.789}).dump(),
+            "[100000.0,1e-05,0.1,1e+16,0.0001,-0.0,123456.789]");
+}
+
 TEST(JsonDump, WritesNonFiniteNumbersAsNull) {
   EXPECT_EQ(Json::make_array({std::nan(""), INFINITY}).dump(), "[null,null]");
 }
