@@ -132,9 +132,7 @@ longhaul_setup() {
 
   if command -v ccache >/dev/null; then
     export CMAKE_CXX_COMPILER_LAUNCHER=ccache CMAKE_CUDA_COMPILER_LAUNCHER=ccache
-    # Checkouts in different folders share results, and precompiled headers may be cached.
-    export CCACHE_BASEDIR=$longhaul_root CCACHE_NOHASHDIR=1
-    export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+    export CCACHE_BASEDIR=$longhaul_root CCACHE_NOHASHDIR=1  # checkouts share their results
   fi
 }
 
