@@ -13,8 +13,7 @@ namespace longhaul {
 namespace {
 
 bool is_word_character(std::string_view character) {
-  // Unicode Technical Standard 18, annex C; the joiners belong to words.
-  static const Regex kWord(R"([\w\x{200C}\x{200D}])", "word characters");
+  static const Regex kWord(concat('[', kWordCharacters, ']'), "word characters");
   return kWord.search(character, 0).has_value();
 }
 
@@ -121,8 +120,9 @@ std::vector<TokenOrText> AddedTokenFinder::split(std::string_view text) const {
     TextRange match{at, at + token.content.size()};
     at = match.end;
     if (token.is_single_word && !stands_alone(text, match)) continue;
-    if (token.strips_left) match.begin = strip_left(text, match.begin, done);
+    if (token.strips_left) match.begin = std::max(done, strip_left(text, match.begin, done));
     if (token.strips_right) match.end = strip_right(text, match.end);
+    if (match.begin >= match.end) continue;  // white space that the token before has taken
     if (done < match.begin) parts.push_back({kNoToken, {done, match.begin}});
     parts.push_back({token.id, match});
     done = match.end;
@@ -138,11 +138,12 @@ AddedTokens::AddedTokens(const Json& json, const Vocabulary& model, const Normal
 
   std::vector<AddedToken> normalized = in_order_of_search(tokens, true);
   for (AddedToken& token : normalized) {
-    const std::string content = normalizer.apply(token.content);
+    const std::string content = normalizer.apply(token.content).text;
     if (content.empty()) {
       refuse(json, concat("nothing is left of \"", token.content, "\" once it is normalized"));
     }
     token.content = content;
+    normalized_[token.id] = content;
   }
   in_normalized_text_ = AddedTokenFinder(std::move(normalized));
 }
@@ -177,6 +178,11 @@ std::vector<AddedToken> AddedTokens::read(const Json& json, const Vocabulary& mo
     tokens.push_back(std::move(token));
   }
   return tokens;
+}
+
+std::string_view AddedTokens::decoded(TokenId id) const {
+  const auto normalized = normalized_.find(id);
+  return normalized != normalized_.end() ? normalized->second : vocabulary_.content(id);
 }
 
 bool AddedTokens::is_special(TokenId id) const {

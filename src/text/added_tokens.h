@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,8 @@ class AddedTokens {
 
   const Vocabulary& vocabulary() const { return vocabulary_; }
   bool is_special(TokenId id) const;
+  // What decoding makes of a token: its content, normalized if it is looked for in that form.
+  std::string_view decoded(TokenId id) const;
 
   const AddedTokenFinder& in_text() const { return in_text_; }
   const AddedTokenFinder& in_normalized_text() const { return in_normalized_text_; }
@@ -70,6 +73,7 @@ class AddedTokens {
 
   Vocabulary vocabulary_;
   std::vector<bool> is_special_;
+  std::map<TokenId, std::string> normalized_;
   AddedTokenFinder in_text_;
   AddedTokenFinder in_normalized_text_;
 };

@@ -11,9 +11,10 @@ namespace longhaul {
 
 namespace {
 
-using Step = std::function<std::string(std::string)>;
+using Step = std::function<void(NormalizedText&)>;
 
-std::string strip(std::string_view text, bool left, bool right) {
+void strip(NormalizedText& normalized, bool left, bool right) {
+  std::string_view text = normalized.text;
   while (left && !text.empty() && is_white_space(code_point_at(text, 0))) {
     text.remove_prefix(utf8_length(text[0]));
   }
@@ -22,7 +23,16 @@ std::string strip(std::string_view text, bool left, bool right) {
     if (!is_white_space(code_point_at(text, last))) break;
     text.remove_suffix(text.size() - last);
   }
-  return std::string(text);
+  if (text.data() != normalized.text.data()) normalized.keeps_start = false;
+  normalized.text = std::string(text);
+}
+
+void replace(NormalizedText& normalized, const SplitPattern& pattern, const std::string& content) {
+  if (content.empty()) {
+    const std::optional<TextRange> first = pattern.search(normalized.text, 0);
+    if (first && first->begin == 0 && first->size() > 0) normalized.keeps_start = false;
+  }
+  normalized.text = pattern.replace(normalized.text, content);
 }
 
 std::optional<NormalForm> normal_form_of(std::string_view type) {
@@ -37,27 +47,29 @@ Step parse_step(const Json& json) {
   const std::string type = type_of(json);
   if (const std::optional<NormalForm> form = normal_form_of(type)) {
     check_options(json, {});
-    return [form](const std::string& text) { return to_normal_form(text, *form); };
+    return [form](NormalizedText& t) { t.text = to_normal_form(t.text, *form); };
   }
   if (type == "Prepend") {
     check_options(json, {"prepend"});
-    return [prefix = json.as_string("prepend")](std::string text) {
-      return text.empty() ? std::move(text) : prefix + text;
+    return [prefix = json.as_string("prepend")](NormalizedText& t) {
+      if (t.text.empty() || prefix.empty()) return;
+      t.text.insert(0, prefix);
+      t.keeps_start = true;
     };
   }
   if (type == "Replace") {
     check_options(json, {"pattern", "content"});
     return [pattern = SplitPattern(json.at("pattern")), content = json.as_string("content")](
-               const std::string& text) { return pattern.replace(text, content); };
+               NormalizedText& t) { replace(t, pattern, content); };
   }
   if (type == "Lowercase") {
     check_options(json, {});
-    return [](const std::string& text) { return to_lower_case(text); };
+    return [](NormalizedText& t) { t.text = to_lower_case(t.text); };
   }
   if (type == "Strip") {
     check_options(json, {"strip_left", "strip_right"});
-    return [left = json.as_bool("strip_left"), right = json.as_bool("strip_right")](
-               const std::string& text) { return strip(text, left, right); };
+    return [left = json.as_bool("strip_left"),
+            right = json.as_bool("strip_right")](NormalizedText& t) { strip(t, left, right); };
   }
   refuse_type(
       json, "normalizer", "NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, Sequence");
@@ -69,9 +81,10 @@ Normalizer::Normalizer(const Json& json) {
   for (const Json& step : flatten_sequence(json, "normalizers")) steps_.push_back(parse_step(step));
 }
 
-std::string Normalizer::apply(std::string text) const {
-  for (const Step& step : steps_) text = step(std::move(text));
-  return text;
+NormalizedText Normalizer::apply(std::string text) const {
+  NormalizedText normalized{std::move(text)};
+  for (const Step& step : steps_) step(normalized);
+  return normalized;
 }
 
 }  // namespace longhaul

@@ -10,6 +10,12 @@
 
 namespace longhaul {
 
+struct NormalizedText {
+  std::string text;
+  // What it begins with stands for the beginning of the original: nothing was stripped there.
+  bool keeps_start = true;
+};
+
 // Immutable; safe from any thread.
 class Normalizer {
  public:
@@ -17,10 +23,10 @@ class Normalizer {
   explicit Normalizer(const Json& json);
 
   // Valid UTF-8 in, valid UTF-8 out.
-  std::string apply(std::string text) const;
+  NormalizedText apply(std::string text) const;
 
  private:
-  std::vector<std::function<std::string(std::string)>> steps_;
+  std::vector<std::function<void(NormalizedText&)>> steps_;
 };
 
 }  // namespace longhaul

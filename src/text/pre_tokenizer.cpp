@@ -101,7 +101,6 @@ void split(Words& words, Behavior behavior, bool is_inverted, const Find& find) 
       out.push_back({word.begin + part.range.begin, word.begin + part.range.end});
     }
   }
-  words.is_at_start = words.is_at_start && !out.empty() && out.front().begin == 0;
   words.ranges = std::move(out);
 }
 
@@ -242,7 +241,8 @@ Step parse_step(const Json& json) {
   if (type == "Punctuation") return parse_punctuation(json);
   if (type == "Whitespace") {
     check_options(json, {});
-    return [find = find_pattern(SplitPattern(Regex(R"(\w+|[^\w\s]+)", "Whitespace")))](
+    return [find = find_pattern(SplitPattern(Regex(
+                concat("[", kWordCharacters, "]+|[^", kWordCharacters, "\\s]+"), "Whitespace")))](
                Words& words) { split(words, Behavior::kRemoved, true, find); };
   }
   if (type == "WhitespaceSplit") {
@@ -261,6 +261,9 @@ Step parse_step(const Json& json) {
 
 PreTokenizer::PreTokenizer(const Json& json) {
   for (const Json& step : flatten_sequence(json, "pretokenizers")) {
+    if (!steps_.empty() && type_of(step) == "Metaspace" && prepend_of(step) == Prepend::kFirst) {
+      refuse(step, "prepend_scheme \"first\" is supported in the first pre-tokenizer only");
+    }
     steps_.push_back(parse_step(step));
   }
 }

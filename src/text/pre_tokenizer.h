@@ -18,7 +18,7 @@ namespace longhaul {
 struct Words {
   std::string text;
   std::vector<TextRange> ranges;
-  // The first word begins where the whole input begins: what "prepend_scheme": "first" asks.
+  // The text begins where the whole input begins: what "prepend_scheme": "first" asks.
   bool is_at_start = false;
 };
 

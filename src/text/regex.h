@@ -18,6 +18,9 @@ struct TextRange {
   std::string_view in(std::string_view text) const { return text.substr(begin, size()); }
 };
 
+// Unicode's word characters (Technical Standard 18, annex C), as members of a class.
+constexpr std::string_view kWordCharacters = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200C}\x{200D})";
+
 // The same pattern in the syntax of PCRE2 with UTF and UCP. What the two engines read differently
 // (\s, \w, \h, scripts, `^`, `{1,3}+`) is spelled out; what has no equal is refused with
 // FormatError. `place` is for the message.

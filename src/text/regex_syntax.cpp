@@ -15,8 +15,10 @@ namespace longhaul {
 
 namespace {
 
-// Unicode's word characters. PCRE2's own \w under UCP lacks marks and connecting punctuation.
-constexpr std::string_view kWordMembers = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
+// Oniguruma's word characters: Unicode's without the joiners, and the superscripts and fractions of
+// Latin-1. PCRE2's own \w under UCP lacks marks, circled letters and connecting punctuation.
+constexpr std::string_view kWordMembers =
+    R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})";
 constexpr std::string_view kHexMembers = "0-9A-Fa-f";
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kPropertyNames{{

@@ -39,11 +39,12 @@ class SplitPattern {
     }
   }
 
+  // The first match that begins at `from` or later.
+  std::optional<TextRange> search(std::string_view text, std::size_t from) const;
   // `text` with every match replaced.
   std::string replace(std::string_view text, std::string_view replacement) const;
 
  private:
-  std::optional<TextRange> search(std::string_view text, std::size_t from) const;
   static std::size_t next_character(std::string_view text, std::size_t at);
 
   std::variant<std::string, Regex> pattern_;

@@ -6,47 +6,35 @@
 
 namespace longhaul {
 
-namespace {
-
-// A text that still ends in U+FFFD after this many tokens does so for good.
-constexpr std::size_t kLongestWait = 16;
-
-}  // namespace
-
 StreamingDecoder::StreamingDecoder(Tokenizer tokenizer, bool skip_special)
     : tokenizer_(std::move(tokenizer)), skip_special_(skip_special) {}
 
 std::string StreamingDecoder::push(TokenId id) {
+  // Tokens are decoded behind others of the same text, because a decoder may treat the first token
+  // of a text differently (no space before it).
   window_.push_back(id);
-  const std::string text = tokenizer_.decode(window_, skip_special_);
-  // U+FFFD at the end may be the beginning of a character.
-  const bool may_change =
-      text.ends_with(kReplacementCharacter) && window_.size() - given_ < kLongestWait;
-  return may_change ? std::string() : take(text);
+  const std::span<const TokenId> window = window_;
+  const std::string before = tokenizer_.decode_bytes(window.first(taken_), skip_special_);
+  const std::string all = tokenizer_.decode_bytes(window, skip_special_);
+  if (all.size() <= before.size()) return {};
+  // The new tokens can stand for all before them, unless they alone make nothing: a space that is
+  // dropped from the beginning of a text.
+  if (!tokenizer_.decode_bytes(window.subspan(taken_), skip_special_).empty()) {
+    window_.erase(window_.begin(), window_.begin() + static_cast<std::ptrdiff_t>(taken_));
+  }
+  taken_ = window_.size();
+
+  held_ += all.substr(before.size());
+  const std::size_t complete = complete_length(held_);
+  std::string text = replace_invalid_utf8(std::string_view(held_).substr(0, complete));
+  held_.erase(0, complete);
+  return text;
 }
 
 std::string StreamingDecoder::finish() {
-  std::string rest = take(tokenizer_.decode(window_, skip_special_));
   window_.clear();
-  given_ = 0;
-  return rest;
-}
-
-// What `text`, that of the whole window, has beyond the tokens given out. They stay in the window,
-// because a decoder may treat the first token of a text differently from all others.
-std::string StreamingDecoder::take(const std::string& text) {
-  const std::span<const TokenId> window = window_;
-  const std::string before = tokenizer_.decode(window.first(given_), skip_special_);
-  std::string rest;
-  if (text.starts_with(before)) {
-    rest = text.substr(before.size());
-  } else {  // byte tokens given out as characters turned out to begin an invalid sequence
-    rest = tokenizer_.decode(window.subspan(given_), skip_special_);
-  }
-  if (rest.empty()) return rest;
-  window_.erase(window_.begin(), window_.begin() + static_cast<std::ptrdiff_t>(given_));
-  given_ = window_.size();
-  return rest;
+  taken_ = 0;
+  return replace_invalid_utf8(std::exchange(held_, {}));
 }
 
 }  // namespace longhaul

@@ -19,7 +19,7 @@ namespace longhaul {
 namespace {
 
 using Tokens = std::vector<std::string>;
-using Step = std::function<void(Tokens&)>;
+using Step = std::function<void(Tokens&, InvalidBytes)>;
 
 std::string join(const Tokens& tokens) {
   std::string out;
@@ -27,13 +27,14 @@ std::string join(const Tokens& tokens) {
   return out;
 }
 
-void decode_byte_level(Tokens& tokens) {
+void decode_byte_level(Tokens& tokens, InvalidBytes invalid) {
   std::string bytes;
   for (const std::string& token : tokens) {
     const std::optional<std::string> spelled = bytes_of_characters(token);
     bytes += spelled ? *spelled : token;  // an added token is plain text
   }
-  tokens.assign(1, replace_invalid_utf8(bytes));
+  const bool is_kept = invalid == InvalidBytes::kKeep;
+  tokens.assign(1, is_kept ? bytes : replace_invalid_utf8(bytes));
 }
 
 // The byte of "<0x41>".
@@ -46,12 +47,12 @@ std::optional<char> byte_of(std::string_view token) {
 }
 
 // Byte tokens in a row are one text if they are valid UTF-8, and else one U+FFFD each.
-void decode_byte_tokens(Tokens& tokens) {
+void decode_byte_tokens(Tokens& tokens, InvalidBytes invalid) {
   Tokens out;
   std::string bytes;
   const auto end_bytes = [&] {
     if (bytes.empty()) return;
-    if (is_utf8(bytes)) {
+    if (invalid == InvalidBytes::kKeep || is_utf8(bytes)) {
       out.push_back(bytes);
     } else {
       out.insert(out.end(), bytes.size(), std::string(kReplacementCharacter));
@@ -76,7 +77,8 @@ Step parse_metaspace(const Json& json) {
   append_utf8(mark, character_of(json.at("replacement")));
   const bool drops_first = json.string_or("prepend_scheme", "always") != "never" &&
                            json.bool_or("add_prefix_space", true);
-  return [pattern = SplitPattern(std::move(mark)), drops_first](Tokens& tokens) {
+  return [pattern = SplitPattern(std::move(mark)), drops_first](Tokens& tokens,
+                                                                InvalidBytes /*invalid*/) {
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       tokens[i] = pattern.replace(tokens[i], i == 0 && drops_first ? "" : " ");
     }
@@ -91,7 +93,7 @@ Step parse_strip(const Json& json) {
   const std::int64_t start = json.as_int("start");
   const std::int64_t stop = json.as_int("stop");
   if (start < 0 || stop < 0) refuse(json, "expected start and stop to be 0 or more");
-  return [=](Tokens& tokens) {
+  return [=](Tokens& tokens, InvalidBytes /*invalid*/) {
     for (std::string& token : tokens) {
       std::string_view rest = token;
       for (std::int64_t i = 0; i < start && rest.starts_with(content); ++i) {
@@ -117,13 +119,13 @@ Step parse_step(const Json& json) {
   }
   if (type == "Fuse") {
     check_options(json, {});
-    return [](Tokens& tokens) { tokens.assign(1, join(tokens)); };
+    return [](Tokens& tokens, InvalidBytes /*invalid*/) { tokens.assign(1, join(tokens)); };
   }
   if (type == "Metaspace") return parse_metaspace(json);
   if (type == "Replace") {
     check_options(json, {"pattern", "content"});
-    return [pattern = SplitPattern(json.at("pattern")),
-            content = json.as_string("content")](Tokens& tokens) {
+    return [pattern = SplitPattern(json.at("pattern")), content = json.as_string("content")](
+               Tokens& tokens, InvalidBytes /*invalid*/) {
       for (std::string& token : tokens) token = pattern.replace(token, content);
     };
   }
@@ -136,15 +138,22 @@ Step parse_step(const Json& json) {
 
 TokenDecoder::TokenDecoder(const Json& json) {
   if (json.is_null()) {
-    steps_.emplace_back([](Tokens& tokens) {
+    steps_.emplace_back([](Tokens& tokens, InvalidBytes /*invalid*/) {
       for (std::size_t i = 1; i < tokens.size(); ++i) tokens[i].insert(0, 1, ' ');
     });
   }
-  for (const Json& step : flatten_sequence(json, "decoders")) steps_.push_back(parse_step(step));
+  bool has_bytes = false;
+  for (const Json& step : flatten_sequence(json, "decoders")) {
+    if (has_bytes && type_of(step) == "Replace" && step.at("pattern").contains("Regex")) {
+      refuse(step, "a regular expression after a decoder that makes bytes is not supported");
+    }
+    has_bytes = has_bytes || type_of(step) == "ByteLevel" || type_of(step) == "ByteFallback";
+    steps_.push_back(parse_step(step));
+  }
 }
 
-std::string TokenDecoder::decode(std::vector<std::string> tokens) const {
-  for (const Step& step : steps_) step(tokens);
+std::string TokenDecoder::decode(std::vector<std::string> tokens, InvalidBytes invalid) const {
+  for (const Step& step : steps_) step(tokens, invalid);
   return join(tokens);
 }
 

@@ -9,6 +9,9 @@
 
 namespace longhaul {
 
+// What becomes of bytes that are not valid UTF-8.
+enum class InvalidBytes { kReplace, kKeep };
+
 // Immutable; safe from any thread.
 class TokenDecoder {
  public:
@@ -16,10 +19,12 @@ class TokenDecoder {
   // FormatError.
   explicit TokenDecoder(const Json& json);
 
-  std::string decode(std::vector<std::string> tokens) const;
+  // With kKeep the result for some tokens begins with the result for the first of them: bytes of a
+  // character that later tokens may complete stay what they are.
+  std::string decode(std::vector<std::string> tokens, InvalidBytes invalid) const;
 
  private:
-  std::vector<std::function<void(std::vector<std::string>&)>> steps_;
+  std::vector<std::function<void(std::vector<std::string>&, InvalidBytes)>> steps_;
 };
 
 }  // namespace longhaul

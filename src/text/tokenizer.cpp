@@ -29,6 +29,8 @@ struct Tokenizer::Parts {
         post_processor(parse_post_processor(json.find("post_processor"), size)) {}
 
   void encode_text(std::string_view text, bool is_at_start, std::vector<TokenId>& ids) const;
+  // What the decoder gets for `ids`.
+  std::vector<std::string> contents(std::span<const TokenId> ids, bool skip_special) const;
 
   BpeModel model;
   Normalizer normalizer;
@@ -43,17 +45,35 @@ struct Tokenizer::Parts {
 void Tokenizer::Parts::encode_text(std::string_view text,
                                    bool is_at_start,
                                    std::vector<TokenId>& ids) const {
-  const std::string normalized = normalizer.apply(std::string(text));
+  const NormalizedText normalized = normalizer.apply(std::string(text));
   std::vector<TokenId> symbols;
-  for (const TokenOrText& part : added.in_normalized_text().split(normalized)) {
+  for (const TokenOrText& part : added.in_normalized_text().split(normalized.text)) {
     if (part.id != kNoToken) {
       ids.push_back(part.id);
       continue;
     }
-    const Words words = pre_tokenizer.apply(std::string(part.range.in(normalized)),
-                                            is_at_start && part.range.begin == 0);
+    const Words words =
+        pre_tokenizer.apply(std::string(part.range.in(normalized.text)),
+                            is_at_start && normalized.keeps_start && part.range.begin == 0);
     for (const TextRange word : words.ranges) model.encode(word.in(words.text), ids, symbols);
   }
+}
+
+// Special tokens are skipped by id. The `tokenizers` package (0.23) goes by the normalized content,
+// and so keeps those that the normalizer changes.
+std::vector<std::string> Tokenizer::Parts::contents(std::span<const TokenId> ids,
+                                                    bool skip_special) const {
+  std::vector<std::string> tokens;
+  tokens.reserve(ids.size());
+  for (const TokenId id : ids) {
+    if (skip_special && added.is_special(id)) continue;
+    if (added.vocabulary().has(id)) {
+      tokens.emplace_back(added.decoded(id));
+    } else if (model.vocabulary().has(id)) {
+      tokens.emplace_back(model.vocabulary().content(id));
+    }
+  }
+  return tokens;
 }
 
 Tokenizer::Tokenizer(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
@@ -90,14 +110,11 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialTokens mode
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
-  std::vector<std::string> tokens;
-  tokens.reserve(ids.size());
-  for (const TokenId id : ids) {
-    const bool exists = parts_->added.vocabulary().has(id) || parts_->model.vocabulary().has(id);
-    if (!exists || (skip_special && is_special(id))) continue;
-    tokens.emplace_back(token(id));
-  }
-  return parts_->decoder.decode(std::move(tokens));
+  return parts_->decoder.decode(parts_->contents(ids, skip_special), InvalidBytes::kReplace);
+}
+
+std::string Tokenizer::decode_bytes(std::span<const TokenId> ids, bool skip_special) const {
+  return parts_->decoder.decode(parts_->contents(ids, skip_special), InvalidBytes::kKeep);
 }
 
 std::optional<TokenId> Tokenizer::find(std::string_view token) const {

@@ -122,6 +122,19 @@ std::string replace_invalid_utf8(std::string_view text) {
   return out;
 }
 
+std::size_t complete_length(std::string_view bytes) {
+  for (std::size_t back = 1; back <= 3 && back <= bytes.size(); ++back) {
+    const std::size_t at = bytes.size() - back;
+    if (byte_at(bytes, at) >= 0xC0 && maximal_subpart(bytes, at) == back &&
+        back < utf8_length(bytes[at])) {
+      // A byte that begins no character is a maximal subpart too, and complete.
+      const unsigned lead = byte_at(bytes, at);
+      return lead < 0xC2 || lead > 0xF4 ? bytes.size() : at;
+    }
+  }
+  return bytes.size();
+}
+
 bool is_white_space(char32_t character) {
   return (character >= 0x09 && character <= 0x0D) || character == 0x20 || character == 0x85 ||
          character == 0xA0 || character == 0x1680 || (character >= 0x2000 && character <= 0x200A) ||

@@ -27,6 +27,10 @@ constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
 // `text` with each maximal invalid subpart (Unicode 15, section 3.9, table 3-8) as one U+FFFD.
 std::string replace_invalid_utf8(std::string_view text);
 
+// Length of `bytes` without an incomplete character at their end: one that more bytes could
+// complete.
+std::size_t complete_length(std::string_view bytes);
+
 // The property White_Space.
 bool is_white_space(char32_t character);
 // General category N: decimal digits, letter numbers, other numbers.

@@ -58,7 +58,12 @@ class Tokenizer {
   int vocabulary_size() const;
 
  private:
+  friend class StreamingDecoder;
   struct Parts;
+
+  // decode() before bytes that are not valid UTF-8 are replaced.
+  std::string decode_bytes(std::span<const TokenId> ids, bool skip_special) const;
+
   explicit Tokenizer(std::shared_ptr<const Parts> parts);
   std::shared_ptr<const Parts> parts_;
 };
@@ -75,16 +80,15 @@ class StreamingDecoder {
 
   // The text that became certain with `id`: empty while a character is incomplete.
   std::string push(TokenId id);
-  // What is still held back, U+FFFD for an incomplete character. The next push starts a new text.
+  // What is still held back, U+FFFD for an incomplete character. The next push begins a new text.
   std::string finish();
 
  private:
-  std::string take(const std::string& text);
-
   Tokenizer tokenizer_;
   bool skip_special_;
-  std::vector<TokenId> window_;  // the tokens of the last text given out, and those since
-  std::size_t given_ = 0;        // how many of them are given out
+  std::vector<TokenId> window_;  // the last tokens that made text, and those since
+  std::size_t taken_ = 0;        // how many of the window made text that was taken
+  std::string held_;             // bytes of a character that is not complete
 };
 
 }  // namespace longhaul
