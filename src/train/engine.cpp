@@ -40,8 +40,8 @@ Bytes largest(const std::vector<Runner>& runners, Tier tier) {
 struct Engine::Parts {
   Model model;
   EngineOptions options;
+  std::unique_ptr<Device> device;  // outlives the executors that run on it
   std::vector<Runner> runners;
-  std::unique_ptr<Device> device;
   std::unique_ptr<StateStore> states;
   const Timeline* last = nullptr;
 
