@@ -95,7 +95,8 @@ EncodedSample SampleEncoder::encode(const Sample& sample) const {
   Encoding encoding = tokenizer_.encode_with_spans(marked.text, mode);
 
   EncodedSample encoded{std::move(encoding.ids), {}};
-  encoded.is_target.resize(encoded.ids.size(), loss_on_ == LossOn::kAll);
+  const bool is_whole_text = !sample.is_chat() && sample.prompt.empty();
+  encoded.is_target.resize(encoded.ids.size(), loss_on_ == LossOn::kAll || is_whole_text);
   mark_spans(encoding.spans, marked.assistant, encoded.is_target);
   if (!sample.is_chat()) {
     if (!settings_.eos) {

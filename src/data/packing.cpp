@@ -3,17 +3,22 @@
 #include <algorithm>
 #include <numeric>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "longhaul/core/error.h"
+#include "longhaul/core/philox.h"
 #include "longhaul/core/units.h"
 
 namespace longhaul {
 namespace {
 
-// The fill rate grows with the window and levels off here; a sequence still stands near the place
-// that the shuffle gave it.
-constexpr std::int64_t kWindowMicroBatches = 64;
+// A window loses at most the rest of one micro-batch: below 0.4 % of the tokens.
+constexpr std::int64_t kWindowMicroBatches = 256;
+// Sequences longer than this share of a micro-batch go first. All of them longest first fills no
+// better where sequences are short, and gives micro-batches of very many and of very few sequences.
+constexpr std::int64_t kLongShare = 4;
+constexpr std::uint64_t kWindowPurpose = 0x7061636B'00000000U;  // "pack"
 
 std::int64_t length_of(std::span<const std::int64_t> lengths, std::int64_t sequence) {
   return lengths[static_cast<std::size_t>(sequence)];
@@ -28,47 +33,52 @@ void check_rules(const PackingRules& rules) {
           ", expected >= 2: one sequence and the tail");
 }
 
-struct OpenMicroBatch {
-  std::vector<std::int64_t> sequences;
-  std::int64_t room = 0;  // tokens
-};
+using Group = std::vector<std::int64_t>;  // the sequences of a micro-batch
 
-// Best fit, decreasing, of one window; the result is in the order of each one's longest sequence.
-std::vector<OpenMicroBatch> pack_window(std::span<const std::int64_t> window,
-                                        std::span<const std::int64_t> lengths,
-                                        const PackingRules& rules) {
-  std::vector<std::size_t> by_length(window.size());
-  std::iota(by_length.begin(), by_length.end(), std::size_t{0});
-  std::stable_sort(by_length.begin(), by_length.end(), [&](std::size_t a, std::size_t b) {
-    return length_of(lengths, window[a]) > length_of(lengths, window[b]);
+// Long sequences by falling length, then the others as they came.
+Group placing_order(std::span<const std::int64_t> window,
+                    std::span<const std::int64_t> lengths,
+                    std::int64_t tokens) {
+  Group order(window.begin(), window.end());
+  const auto is_long = [&](std::int64_t sequence) {
+    return length_of(lengths, sequence) * kLongShare > tokens;
+  };
+  const auto others = std::stable_partition(order.begin(), order.end(), is_long);
+  std::stable_sort(order.begin(), others, [&](std::int64_t a, std::int64_t b) {
+    return length_of(lengths, a) > length_of(lengths, b);
   });
+  return order;
+}
 
-  std::vector<std::pair<std::size_t, OpenMicroBatch>> opened;  // with the rank of its longest
-  std::set<std::pair<std::int64_t, std::size_t>> by_room;      // (room, index of `opened`)
-  for (const std::size_t rank : by_length) {
-    const std::int64_t length = length_of(lengths, window[rank]);
-    auto fullest = by_room.lower_bound({length, 0});
-    std::size_t index = opened.size();
+std::vector<Group> pack_window(std::span<const std::int64_t> window,
+                               std::span<const std::int64_t> lengths,
+                               const PackingRules& rules) {
+  std::vector<Group> groups;
+  std::set<std::pair<std::int64_t, std::size_t>> by_room;  // (free tokens, index of `groups`)
+  for (const std::int64_t sequence : placing_order(window, lengths, rules.tokens)) {
+    const std::int64_t length = length_of(lengths, sequence);
+    std::size_t index = groups.size();
+    std::int64_t room = rules.tokens;
+    const auto fullest = by_room.lower_bound({length, 0});
     if (fullest == by_room.end()) {
-      opened.push_back({rank, {{}, rules.tokens}});
+      groups.emplace_back();
     } else {
-      index = fullest->second;
+      std::tie(room, index) = *fullest;
       by_room.erase(fullest);
     }
-    OpenMicroBatch& chosen = opened[index].second;
-    chosen.sequences.push_back(window[rank]);
-    chosen.room -= length;
-    const bool has_segment =
-        static_cast<std::int64_t>(chosen.sequences.size()) < rules.max_segments - 1;
-    if (chosen.room > 0 && has_segment) by_room.insert({chosen.room, index});
+    groups[index].push_back(sequence);
+    const auto size = static_cast<std::int64_t>(groups[index].size());
+    if (room > length && size < rules.max_segments - 1) by_room.insert({room - length, index});
   }
+  return groups;
+}
 
-  std::sort(
-      opened.begin(), opened.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<OpenMicroBatch> packed;
-  packed.reserve(opened.size());
-  for (auto& [rank, micro_batch] : opened) packed.push_back(std::move(micro_batch));
-  return packed;
+// The first groups of a window hold the long sequences; afterwards there is no trend.
+void shuffle(std::vector<Group>& groups, std::uint64_t window) {
+  const Philox random(window, kWindowPurpose);
+  for (std::size_t i = groups.size(); i > 1; --i) {
+    std::swap(groups[i - 1], groups[static_cast<std::size_t>(random.below(i - 1, i))]);
+  }
 }
 
 // Tokens sorted by (key, token).
@@ -136,13 +146,14 @@ Packing pack(std::span<const std::int64_t> order,
   Packing packing;
   const std::int64_t window_tokens = kWindowMicroBatches * rules.tokens;
   std::size_t begin = 0;
-  while (begin < order.size()) {
+  for (std::uint64_t window = 0; begin < order.size(); ++window) {
     std::size_t end = begin;
     std::int64_t tokens = 0;
     while (end < order.size() && tokens < window_tokens) tokens += length_of(lengths, order[end++]);
-    for (const auto& micro_batch : pack_window(order.subspan(begin, end - begin), lengths, rules)) {
-      packing.sequences.insert(
-          packing.sequences.end(), micro_batch.sequences.begin(), micro_batch.sequences.end());
+    auto groups = pack_window(order.subspan(begin, end - begin), lengths, rules);
+    shuffle(groups, window);
+    for (const Group& group : groups) {
+      packing.sequences.insert(packing.sequences.end(), group.begin(), group.end());
       packing.begin.push_back(static_cast<std::int64_t>(packing.sequences.size()));
     }
     begin = end;

@@ -63,7 +63,10 @@ Message chat_message(const Json& json) {
   Message message{role_of(json.at("role"), kRoles), Json(), {}};
   const Json content = json.find("content");
   const bool calls_tools = json.contains("tool_calls") && !json.at("tool_calls").is_null();
-  if (!content.is_null() || !calls_tools) message.content = content_of(content);
+  if (content.is_null() && !calls_tools) {
+    throw SampleRefused(concat(json.where(), ": a message needs content or tool_calls"));
+  }
+  if (!content.is_null()) message.content = content_of(content);
   for (const auto& [key, value] : json.members()) {
     if (key != "role" && key != "content") message.extra.emplace_back(key, value);
   }

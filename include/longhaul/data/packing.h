@@ -35,11 +35,11 @@ std::int32_t default_max_segments(std::span<const std::int64_t> lengths, std::in
 // Packs lengths[order[0]], lengths[order[1]], ...: each sequence of `order` once, at most
 // max_segments - 1 of them and `tokens` tokens in a micro-batch.
 //
-// The order is cut into windows of 64 micro-batches' worth of tokens; in a window the longest
-// sequence goes first, into the fullest micro-batch that has room for it (best fit, decreasing).
-// Micro-batches of a window follow each other as their longest sequences did in `order`, so a
-// shuffled order gives micro-batches without a trend in length, and a sequence moves by a window at
-// most. Costs n log n.
+// The order is cut into windows of 256 micro-batches' worth of tokens. In a window each sequence
+// goes into the fullest micro-batch that has room for it (best fit): first those longer than a
+// quarter of a micro-batch, the longest first, then the others as they stand in `order`. The
+// micro-batches of a window are then shuffled, in the same way for every call, so that there is no
+// trend in length. A sequence moves by a window at most. Costs n log n.
 //
 // Throws InvalidArgument when a length is < 1 or > tokens, or max_segments < 2.
 Packing pack(std::span<const std::int64_t> order,
