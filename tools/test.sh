@@ -15,6 +15,6 @@ if [ "${CI:-}" = true ]; then
   targets+=(all_verify_interface_header_sets)
 fi
 cmake --preset "$preset" -B "$build" -DLONGHAUL_WITH_TORCH="$LONGHAUL_WITH_TORCH" \
-  -DLONGHAUL_WITH_CUDA="$LONGHAUL_WITH_CUDA"
+  -DLONGHAUL_WITH_CUDA="$LONGHAUL_WITH_CUDA" -DLONGHAUL_BUILD_TESTS=ON
 cmake --build "$build" --target "${targets[@]}"
 ctest --test-dir "$build" --output-on-failure -j "$(nproc)" "$@"
