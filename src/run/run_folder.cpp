@@ -163,6 +163,7 @@ void RunFolder::prune_checkpoints(std::int64_t keep) const {
 }
 
 void RunFolder::check_same_run(const RunConfig& resolved) const {
+  if (checkpoints().empty()) return;
   const RunConfig before = parse_run_config(load_document(config_file().string()));
   const std::vector<std::string> changes = changed_numbers(before, resolved);
   if (changes.empty()) return;
@@ -186,6 +187,15 @@ void RunFolder::write_settings(const RunConfig& resolved, const Json& manifest) 
 
 fs::path find_model_folder(const fs::path& path) {
   std::error_code error;
+  if (path.extension() == ".gguf" && fs::is_regular_file(path, error)) {
+    throw Error(concat(path.string(),
+                       ": is a GGUF file, expected a model folder: `longhaul convert ",
+                       path.string(),
+                       " FOLDER` makes one"));
+  }
+  if (!fs::exists(path, error)) {
+    throw Error(concat(path.string(), ": no such folder, expected a model on this machine"));
+  }
   const bool is_model = fs::exists(path / "config.json", error);
   const bool has_model = fs::exists(path / "model" / "config.json", error);
   return !is_model && has_model ? path / "model" : path;

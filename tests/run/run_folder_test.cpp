@@ -131,6 +131,7 @@ TEST_F(RunFolderTest, PrunesAllButTheNewest) {
 TEST_F(RunFolderTest, RefusesToResumeARunWithOtherSettings) {
   start_run();
   const RunFolder run(output(), Resume::kAuto);
+  make_checkpoint(run, 10);
   RunConfig config = some_config();
   config.device.threads = 5;
   EXPECT_NO_THROW(run.check_same_run(config));
@@ -144,12 +145,32 @@ TEST_F(RunFolderTest, RefusesToResumeARunWithOtherSettings) {
   }
 }
 
+TEST_F(RunFolderTest, TakesAnySettingsWhileThereIsNothingToResume) {
+  RunConfig config = some_config();
+  EXPECT_NO_THROW(RunFolder(output(), Resume::kAuto).check_same_run(config));
+  start_run();
+  config.optimizer.adamw.learning_rate = 1e-3;
+  EXPECT_NO_THROW(RunFolder(output(), Resume::kAuto).check_same_run(config));
+}
+
 TEST_F(RunFolderTest, KeepsTheManifestOfTheEarlierRun) {
   const RunFolder run(output(), Resume::kAuto);
   EXPECT_TRUE(run.earlier_manifest().is_null());
   const Json manifest = make_manifest({.version = "1", .cpu = "x"}, "host", {"LibTorch 2"});
   run.write_settings(some_config(), manifest);
   EXPECT_EQ(run.earlier_manifest(), manifest);
+}
+
+TEST_F(RunFolderTest, SaysWhatToDoWithAGgufFile) {
+  const fs::path file = folder_.path() / "model.gguf";
+  std::ofstream(file) << "GGUF";
+  try {
+    find_model_folder(file);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("`longhaul convert " + file.string() + " FOLDER`"));
+  }
+  EXPECT_THROW(find_model_folder(folder_.path() / "nothing"), Error);
 }
 
 TEST_F(RunFolderTest, FindsTheModelOfARun) {

@@ -52,8 +52,8 @@ class RunFolder {
   // Removes all but the `keep` >= 1 newest.
   void prune_checkpoints(std::int64_t keep) const;
 
-  // Throws ConfigError that lists every setting of the earlier run that changes numbers and is not
-  // as in `resolved`.
+  // Where there is a checkpoint to resume: throws ConfigError that lists every setting of the
+  // earlier run that changes numbers and is not as in `resolved`.
   void check_same_run(const RunConfig& resolved) const;
   // The manifest of the earlier run; null when there is none.
   Json earlier_manifest() const;
@@ -70,6 +70,7 @@ class RunFolder {
 };
 
 // `path` itself when it is a model folder, else the model in it when it is the folder of a run.
+// Throws Error when there is nothing, or a GGUF file, with what to do.
 std::filesystem::path find_model_folder(const std::filesystem::path& path);
 
 }  // namespace longhaul
