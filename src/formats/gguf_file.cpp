@@ -252,7 +252,8 @@ class Parser {
       cursor_.fail(concat("general.alignment: got ", alignment, ", expected a power of two"));
     }
     const std::int64_t begin = round_up(cursor_.position(), alignment);
-    const std::int64_t data_bytes = cursor_.position() + cursor_.remaining() - begin;
+    const std::int64_t data_bytes =
+        std::max<std::int64_t>(cursor_.position() + cursor_.remaining() - begin, 0);
     std::set<std::string_view> names;
     for (GgufTensor& tensor : header.tensors) {
       if (!names.insert(tensor.name).second) {
@@ -261,11 +262,11 @@ class Parser {
       if (tensor.offset < 0 || tensor.offset % alignment != 0) {
         cursor_.fail(concat("tensor ", tensor.name, ": offset is no multiple of ", alignment));
       }
-      if (tensor.bytes > data_bytes || tensor.offset > data_bytes - tensor.bytes) {
+      if (tensor.offset > data_bytes - tensor.bytes) {
         cursor_.fail(concat("tensor ",
                             tensor.name,
                             ": ends beyond the ",
-                            std::max<std::int64_t>(data_bytes, 0),
+                            data_bytes,
                             " bytes of the data; the file is truncated or damaged"));
       }
       tensor.offset += begin;
