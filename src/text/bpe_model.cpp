@@ -38,7 +38,8 @@ MergePair read_pair(const Json& merge) {
   return {text.substr(0, space), text.substr(space + 1)};
 }
 
-void check_model(const Json& model) {
+// `model` itself, once nothing in it is unsupported.
+const Json& checked_model(const Json& model) {
   if (const std::string type = model.string_or("type", "BPE"); type != "BPE") {
     throw FormatError(
         concat(model.where(), ": model \"", type, "\" is not supported; supported is BPE"));
@@ -54,12 +55,12 @@ void check_model(const Json& model) {
       }
     }
   }
+  return model;
 }
 
 }  // namespace
 
-BpeModel::BpeModel(const Json& model) : merges_(model.at("merges").size()) {
-  check_model(model);
+BpeModel::BpeModel(const Json& model) : merges_(checked_model(model).at("merges").size()) {
   ignores_merges_ = model.bool_or("ignore_merges", false);
   read_vocabulary(model.at("vocab"));
   read_unknown(model);
@@ -116,7 +117,9 @@ void BpeModel::read_merges(const Json& merges) {
       if (id == kNoToken) refuse(merge, concat("\"", token, "\" is not in the vocabulary"));
       return id;
     };
-    merges_.add(id_of(left), id_of(right), {rank++, id_of(left + right)});
+    const TokenId left_id = id_of(left);
+    const TokenId right_id = id_of(right);
+    merges_.add(left_id, right_id, {rank++, id_of(left + right)});
     mark_joint(left, right);
   }
 }

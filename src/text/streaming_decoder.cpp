@@ -17,12 +17,13 @@ std::string StreamingDecoder::push(TokenId id) {
   const std::string before = tokenizer_.decode_bytes(window.first(taken_), skip_special_);
   const std::string all = tokenizer_.decode_bytes(window, skip_special_);
   if (all.size() <= before.size()) return {};
-  // The new tokens can stand for all before them, unless they alone make nothing: a space that is
-  // dropped from the beginning of a text.
-  if (!tokenizer_.decode_bytes(window.subspan(taken_), skip_special_).empty()) {
-    window_.erase(window_.begin(), window_.begin() + static_cast<std::ptrdiff_t>(taken_));
-  }
   taken_ = window_.size();
+  // What followed the context can take its place, unless that alone makes nothing: a space that is
+  // dropped from the beginning of a text.
+  if (!tokenizer_.decode_bytes(window.subspan(context_), skip_special_).empty()) {
+    window_.erase(window_.begin(), window_.begin() + static_cast<std::ptrdiff_t>(context_));
+    context_ = taken_ = window_.size();
+  }
 
   held_ += all.substr(before.size());
   const std::size_t complete = complete_length(held_);
@@ -33,6 +34,7 @@ std::string StreamingDecoder::push(TokenId id) {
 
 std::string StreamingDecoder::finish() {
   window_.clear();
+  context_ = 0;
   taken_ = 0;
   return replace_invalid_utf8(std::exchange(held_, {}));
 }

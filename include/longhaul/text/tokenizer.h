@@ -86,8 +86,9 @@ class StreamingDecoder {
  private:
   Tokenizer tokenizer_;
   bool skip_special_;
-  std::vector<TokenId> window_;  // the last tokens that made text, and those since
-  std::size_t taken_ = 0;        // how many of the window made text that was taken
+  std::vector<TokenId> window_;  // tokens before the next one, the context first
+  std::size_t context_ = 0;      // tokens of the window that made text already
+  std::size_t taken_ = 0;        // tokens of the window whose text was taken
   std::string held_;             // bytes of a character that is not complete
 };
 
