@@ -75,13 +75,23 @@ std::vector<float> Array::values() const {
   return all;
 }
 
+// Kept, because making them costs more than the kernels that read them.
 std::vector<float> normal_values(std::int64_t count, std::uint64_t seed, float scale) {
+  static std::map<std::uint64_t, std::vector<float>> kept;
+  std::vector<float>& of_seed = kept[seed];
   const Philox philox(seed, 0);
-  std::vector<float> values;
-  for (std::int64_t i = 0; i < count; ++i) {
-    values.push_back(scale * philox.normal(static_cast<std::uint64_t>(i)));
+  for (std::size_t i = of_seed.size(); i < static_cast<std::size_t>(count); ++i) {
+    of_seed.push_back(philox.normal(i));
   }
+  std::vector<float> values(of_seed.begin(), of_seed.begin() + count);
+  for (float& value : values) value *= scale;
   return values;
+}
+
+std::string case_name(std::initializer_list<std::int64_t> sizes, DType dtype) {
+  std::string name;
+  for (const std::int64_t size : sizes) name += std::to_string(size) + "_";
+  return name + std::string(name_of(dtype));
 }
 
 std::vector<Body> available_host_bodies() {

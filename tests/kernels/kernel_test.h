@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -41,6 +42,9 @@ class Array {
 
 // `count` standard normal numbers times `scale`, a function of `seed` alone.
 std::vector<float> normal_values(std::int64_t count, std::uint64_t seed, float scale = 1.0F);
+
+// "130_333_bf16": the name of a case in a parameterised test.
+std::string case_name(std::initializer_list<std::int64_t> sizes, DType dtype);
 
 struct Body {
   std::string name;

@@ -24,6 +24,11 @@ struct Case {
   DType dtype;
 };
 
+std::string name_of_case(const testing::TestParamInfo<Case>& info) {
+  const Case& c = info.param;
+  return case_name({c.length, c.heads, c.kv_heads, c.head_dim, c.window}, c.dtype);
+}
+
 std::vector<Array> run_attention(const Case& c, const KernelTable& table, const Launch& launch) {
   const Array q(c.dtype, normal_values(c.heads * c.head_dim, 1));
   const Array keys(c.dtype, normal_values(c.length * c.kv_heads * c.head_dim, 2));
@@ -143,7 +148,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes,
                                          Case{700, 6, 2, 64, 0, DType::kBF16},
                                          Case{700, 2, 1, 64, 300, DType::kF32},
                                          Case{512, 2, 1, 64, 256, DType::kF32},
-                                         Case{300, 2, 1, 64, 1000, DType::kBF16}));
+                                         Case{300, 2, 1, 64, 1000, DType::kBF16}),
+                         name_of_case);
 
 TEST(CachedAttentionKernel, RefusesHeadsThatTheKeyHeadsDoNotDivide) {
   kernels::CachedAttention args{};

@@ -22,6 +22,11 @@ struct Case {
   DType dtype;
 };
 
+std::string name_of_case(const testing::TestParamInfo<Case>& info) {
+  const Case& c = info.param;
+  return case_name({c.tokens, c.heads, c.head_dim, c.rotary_dim}, c.dtype);
+}
+
 constexpr std::int64_t kPositions = 64;
 
 std::vector<float> table_of(double (*function)(double), std::int64_t half) {
@@ -152,7 +157,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes,
                                          Case{50, 3, 64, 64, DType::kF32},
                                          Case{5, 2, 8, 8, DType::kBF16},
                                          Case{33, 2, 80, 74, DType::kF32},
-                                         Case{33, 2, 80, 32, DType::kBF16}));
+                                         Case{33, 2, 80, 32, DType::kBF16}),
+                         name_of_case);
 
 TEST(RotaryKernel, RefusesAnOddRotaryDimension) {
   kernels::Rotary args{};

@@ -18,6 +18,11 @@ struct Case {
   DType dtype;
 };
 
+std::string name_of_case(const testing::TestParamInfo<Case>& info) {
+  const Case& c = info.param;
+  return case_name({c.rows, c.width}, c.dtype);
+}
+
 std::vector<Array> run_forward(const Case& c, const KernelTable& table, const Launch& launch) {
   Array x(c.dtype, normal_values(c.rows * c.width, 1));
   const Array bias(c.dtype, normal_values(c.width, 2));
@@ -80,7 +85,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes,
                          testing::Values(Case{1, 1, DType::kF32},
                                          Case{130, 333, DType::kF32},
                                          Case{130, 333, DType::kBF16},
-                                         Case{64, 2304, DType::kBF16}));
+                                         Case{64, 2304, DType::kBF16}),
+                         name_of_case);
 
 }  // namespace
 }  // namespace longhaul::test

@@ -24,6 +24,12 @@ struct Case {
   DType table_dtype;
 };
 
+std::string name_of_case(const testing::TestParamInfo<Case>& info) {
+  const Case& c = info.param;
+  return case_name({c.tokens, c.width, c.vocabulary}, c.dtype) + "_into_" +
+         std::string(name_of(c.table_dtype));
+}
+
 // Every third token is id 1, as padding is; the others are spread.
 Shared<std::int32_t> make_ids(const Case& c) {
   Shared<std::int32_t> ids;
@@ -118,7 +124,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes,
                          testing::Values(Case{1, 1, 2, DType::kF32, DType::kF32},
                                          Case{500, 300, 40, DType::kF32, DType::kF32},
                                          Case{500, 300, 40, DType::kBF16, DType::kF32},
-                                         Case{500, 130, 400, DType::kBF16, DType::kBF16}));
+                                         Case{500, 130, 400, DType::kBF16, DType::kBF16}),
+                         name_of_case);
 
 TEST(EmbeddingBackward, RefusesATableOfLessPrecisionThanTheGradient) {
   kernels::EmbeddingBackward args{};

@@ -20,6 +20,11 @@ struct Case {
   DType dtype;
 };
 
+std::string name_of_case(const testing::TestParamInfo<Case>& info) {
+  const Case& c = info.param;
+  return (c.kind == GeluKind::kErf ? "erf_" : "tanh_") + case_name({c.count}, c.dtype);
+}
+
 std::vector<Array> run_forward(const Case& c, const KernelTable& table, const Launch& launch) {
   const Array x(c.dtype, normal_values(c.count, 1, 3.0F));
   Array y = Array::filled(c.dtype, c.count, 7.0F);
@@ -100,7 +105,8 @@ INSTANTIATE_TEST_SUITE_P(Cases,
                          testing::Values(Case{31, GeluKind::kErf, DType::kBF16},
                                          Case{20001, GeluKind::kErf, DType::kF32},
                                          Case{31, GeluKind::kTanh, DType::kBF16},
-                                         Case{20001, GeluKind::kTanh, DType::kF32}));
+                                         Case{20001, GeluKind::kTanh, DType::kF32}),
+                         name_of_case);
 
 TEST(GeluBackward, IsZeroOrOneForArgumentsOfAnySize) {
   for (const GeluKind kind : {GeluKind::kErf, GeluKind::kTanh}) {

@@ -19,6 +19,11 @@ struct Case {
   DType dtype;
 };
 
+std::string name_of_case(const testing::TestParamInfo<Case>& info) {
+  const Case& c = info.param;
+  return case_name({c.count}, c.dtype);
+}
+
 std::vector<Array> run_forward(const Case& c, const KernelTable& table, const Launch& launch) {
   const Array gate(c.dtype, normal_values(c.count, 1, 6.0F));
   const Array up(c.dtype, normal_values(c.count, 2));
@@ -113,7 +118,8 @@ INSTANTIATE_TEST_SUITE_P(Sizes,
                          testing::Values(Case{1, DType::kF32},
                                          Case{31, DType::kBF16},
                                          Case{40001, DType::kF32},
-                                         Case{40001, DType::kBF16}));
+                                         Case{40001, DType::kBF16}),
+                         name_of_case);
 
 TEST(SwigluForward, KeepsItsValueForGatesOfAnySize) {
   const std::vector<float> gates = {-1e30F, -200.0F, -100.0F, 100.0F, 1e30F, NAN};

@@ -20,6 +20,11 @@ struct Case {
   DType dtype;
 };
 
+std::string name_of_case(const testing::TestParamInfo<Case>& info) {
+  const Case& c = info.param;
+  return case_name({c.rows, c.width}, c.dtype);
+}
+
 // Values far from zero: the variance must not be computed as a difference of squares.
 std::vector<float> shifted_values(std::int64_t count, std::uint64_t seed) {
   std::vector<float> values = normal_values(count, seed);
@@ -198,7 +203,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes,
                                          Case{200, 64, DType::kF32},
                                          Case{65, 576, DType::kBF16},
                                          Case{130, 333, DType::kF32},
-                                         Case{130, 333, DType::kBF16}));
+                                         Case{130, 333, DType::kBF16}),
+                         name_of_case);
 
 TEST(LayerNormBackward, RefusesOneParameterGradientWithoutTheOther) {
   float d_gain = 0.0F;

@@ -20,6 +20,11 @@ struct Case {
   DType dtype;
 };
 
+std::string name_of_case(const testing::TestParamInfo<Case>& info) {
+  const Case& c = info.param;
+  return case_name({c.rows, c.width}, c.dtype);
+}
+
 std::vector<Array> run_forward(const Case& c, const KernelTable& table, const Launch& launch) {
   const Array x(c.dtype, normal_values(c.rows * c.width, 1));
   const Array gain(c.dtype, normal_values(c.width, 2));
@@ -167,7 +172,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes,
                                          Case{65, 576, DType::kF32},
                                          Case{65, 576, DType::kBF16},
                                          Case{130, 333, DType::kF32},
-                                         Case{130, 333, DType::kBF16}));
+                                         Case{130, 333, DType::kBF16}),
+                         name_of_case);
 
 TEST(RmsNormForward, MayOverwriteItsInput) {
   const std::vector<float> values = normal_values(3 * 37, 1);

@@ -39,6 +39,10 @@ std::vector<float> floats_around_halves() {
   return values;
 }
 
+std::string name_of_pair(const testing::TestParamInfo<std::pair<DType, DType>>& info) {
+  return concat(name_of(info.param.first), "_to_", name_of(info.param.second));
+}
+
 class CastPair : public testing::TestWithParam<std::pair<DType, DType>> {};
 
 TEST_P(CastPair, GivesTheBitsOfTheReference) {
@@ -76,7 +80,8 @@ INSTANTIATE_TEST_SUITE_P(Pairs,
                                          std::pair{DType::kBF16, DType::kF16},
                                          std::pair{DType::kF16, DType::kF32},
                                          std::pair{DType::kF16, DType::kBF16},
-                                         std::pair{DType::kF32, DType::kF32}));
+                                         std::pair{DType::kF32, DType::kF32}),
+                         name_of_pair);
 
 TEST(CastKernel, RefusesIntegers) {
   kernels::Cast args{};
