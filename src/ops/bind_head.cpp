@@ -59,6 +59,7 @@ class HeadLossBody {
     scratch_ = split_scratch(b, n, rows, is_split_);
     library_ = b.worker_scratch(scratch_.library);
     is_training_ = b.op.writes.size() > 1;
+    d_hidden_ = is_training_ ? b.write(1) : nullptr;
     d_weight_ = is_training_ ? b.write(2) : nullptr;
     for (std::int64_t first = 0; first < b.shape.tokens; first += rows) {
       add_tile(b, first, std::min(rows, b.shape.tokens - first));
@@ -71,7 +72,7 @@ class HeadLossBody {
       run(tile.logits);
       kernels_.cross_entropy(losses_[i], launch_);
       if (!is_training_) continue;
-      run(tile.d_hidden);
+      if (d_hidden_ != nullptr) run(tile.d_hidden);
       if (d_weight_ != nullptr) weight_gradient(tile, i == 0, i + 1 == tiles_.size());
     }
   }
@@ -94,9 +95,9 @@ class HeadLossBody {
                        .is_forward_only = !is_training_,
                        .dtype = dtype_});
     check(losses_.back());
-    if (is_training_) {
+    if (d_hidden_ != nullptr) {
       const at::Tensor d_hidden =
-          matrix(b.write(1) + first * width * element, dtype_, rows, width, width);
+          matrix(d_hidden_ + first * width * element, dtype_, rows, width, width);
       tile.d_hidden = Product(d_hidden, logits, weight, false);
     }
     if (d_weight_ != nullptr) add_weight_products(tile, logits, hidden);
@@ -177,6 +178,7 @@ class HeadLossBody {
   HeadLoss head_;
   bool is_split_ = false;
   bool is_training_ = false;
+  std::byte* d_hidden_ = nullptr;
   std::byte* d_weight_ = nullptr;
   HeadScratch scratch_{};
   WorkerScratch library_;

@@ -66,11 +66,13 @@ void Lowering::head(const Node& node, int micro_batch) {
   op.reads.push_back(residency_.require_record(pass_.scalars));
   op.writes.push_back(residency_.produce(node.outputs[0], micro_batch));
   if (kind_ == Pass::kTrain) {
-    const Target d_hidden = activation_gradient(node.inputs[0], micro_batch);
-    const Target d_weight = parameter_gradient(node, node.inputs[1], micro_batch);
+    const std::vector<TensorId> gradients = gradient_inputs(graph_)[op.node.index()];
+    Target d_hidden;
+    Target d_weight;
+    if (gradients[0].exists()) d_hidden = activation_gradient(gradients[0], micro_batch);
+    if (gradients[1].exists()) d_weight = parameter_gradient(node, gradients[1], micro_batch);
     op.writes.push_back(d_hidden.operand);
     op.writes.push_back(d_weight.operand);
-    op.accumulates = d_weight.accumulates ? 0b100U : 0U;
   }
   add_scratch(op);
   const Operand losses = op.writes[0];
