@@ -22,9 +22,8 @@ struct Json::Node {
     // Positions of members sorted by key, made when the object is complete.
     std::vector<std::uint32_t> by_key;
 
-    // Throws `Failure` naming a repeated key.
-    template <class Failure>
-    void index(const std::string& place);
+    // Makes by_key. Null, or the first key that occurs more than once.
+    const std::string* index();
     const Node* find(std::string_view key) const;
   };
   using Array = std::vector<Node>;
@@ -45,17 +44,14 @@ struct Json::Document {
   Node root;
 };
 
-template <class Failure>
-void Json::Node::Object::index(const std::string& place) {
+const std::string* Json::Node::Object::index() {
   by_key.resize(members.size());
   std::iota(by_key.begin(), by_key.end(), 0U);
   const auto key = [this](std::uint32_t i) -> const std::string& { return members[i].key; };
   std::sort(by_key.begin(), by_key.end(), [&](auto a, auto b) { return key(a) < key(b); });
   const auto twice = std::adjacent_find(
       by_key.begin(), by_key.end(), [&](auto a, auto b) { return key(a) == key(b); });
-  if (twice != by_key.end()) {
-    throw Failure(concat(place, ": key \"", key(*twice), "\" occurs more than once"));
-  }
+  return twice == by_key.end() ? nullptr : &key(*twice);
 }
 
 const Json::Node* Json::Node::Object::find(std::string_view key) const {
@@ -321,7 +317,10 @@ struct Json::Builder {
   }
   bool end_object() {
     auto& object = std::get<Node::Object>(open.back()->value);
-    object.index<FormatError>(Access::where(document, open.back()));
+    if (const std::string* twice = object.index(); twice != nullptr) {
+      throw FormatError(concat(
+          Access::where(document, open.back()), ": key \"", *twice, "\" occurs more than once"));
+    }
     open.pop_back();
     return true;
   }
@@ -363,7 +362,8 @@ Json Json::make_object(const Members& members, std::string source) {
     require(is_utf8(key), "Json: a key is not valid UTF-8");
     object.members.push_back({key, *value.node_});
   }
-  object.index<InvalidArgument>(source.empty() ? "Json::make_object" : source);
+  const std::string* twice = object.index();
+  require(twice == nullptr, "Json: key \"", twice == nullptr ? "" : *twice, "\" occurs twice");
   return Json(Access::make_document({std::move(object)}, std::move(source)), nullptr);
 }
 
