@@ -2,6 +2,7 @@
 # The pure layers build and pass their tests where neither LibTorch nor CUDA is known.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+mkdir -p build
 env -u Torch_DIR cmake --preset release -B build/pure -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \
   -DLONGHAUL_WITH_TORCH=OFF -DLONGHAUL_WITH_CUDA=OFF >build/pure.log || { cat build/pure.log; exit 1; }
 cmake --build build/pure -- --quiet
