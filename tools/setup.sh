@@ -41,7 +41,7 @@ longhaul_install_packages() {
   sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}"
     return 1
   fi
-  longhaul_say "system packages (at most 0.4 GB to download): ${missing[*]}"
+  longhaul_say "system packages (0.1 to 0.3 GB to download): ${missing[*]}"
   apt-get update -qq &&
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" \
       >/dev/null || longhaul_fail "apt-get could not install: ${missing[*]}"

@@ -13,8 +13,9 @@ while IFS= read -r -d '' file; do
   [ -f "$file" ] || continue
   if [ "$(stat -c %s "$file")" -gt 500000 ]; then complain "$file: more than 500 kB"; fi
   case $file in
-    *.o | *.a | *.so | *.gguf | *.pyc | */CMakeCache.txt) complain "$file: an output" ;;
     tests/data/* | tests/golden/* | tests/fuzz/corpus/* | LICENSE) continue ;;  # kept to the byte
+    *.o | *.a | *.so | *.gguf | *.safetensors | *.pyc | */CMakeCache.txt)
+      complain "$file: an output" ;;
   esac
   if [ -s "$file" ] && grep -qI . "$file" && [ -n "$(tail -c 1 "$file")" ]; then
     complain "$file: no newline at the end"
