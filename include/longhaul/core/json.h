@@ -18,6 +18,9 @@ struct JsonLimits {
   std::int64_t bytes = 256LL << 20;  // length of the text
 };
 
+struct JsonDocument;
+struct JsonNode;
+
 // A handle to one value of a document. Copies are cheap and share the document, which lives as long
 // as any handle to it; since nothing changes after construction, handles may be read from any
 // thread.
@@ -100,15 +103,14 @@ class Json {
   friend bool operator==(const Json& a, const Json& b);
 
  private:
-  struct Node;
-  struct Document;
-  struct Builder;
-  struct Access;
+  explicit Json(std::shared_ptr<const JsonDocument> document);
+  Json(std::shared_ptr<const JsonDocument> document, const JsonNode* node);
 
-  Json(std::shared_ptr<const Document> document, const Node* node);
+  template <class T>
+  const T& get(std::string_view expected) const;
 
-  std::shared_ptr<const Document> document_;
-  const Node* node_;
+  std::shared_ptr<const JsonDocument> document_;
+  const JsonNode* node_;
 };
 
 // "null", "bool", "integer", "number", "string", "array", "object".
