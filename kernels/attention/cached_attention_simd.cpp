@@ -50,7 +50,26 @@ float score_keys(const CachedAttention& args, std::int64_t head, Keys keys, floa
   return maximum;
 }
 
-// weighted[d] = sum_j weights[j - first] * value j [d]
+// weighted[d] = sum_j weights[j - first] * value j [d], for `kVectors` vectors of d at once.
+template <int kVectors, class T, class Span>
+void weigh_columns(Keys keys,
+                   const T* values,  // of key 0, at the first of the columns
+                   std::int64_t stride,
+                   const float* weights,
+                   float* weighted,
+                   Span span) {
+  Lanes sums[kVectors];
+  for (Lanes& sum : sums) sum = splat(0.0F);
+  for (std::int64_t j = keys.first; j < keys.last; ++j) {
+    const Lanes weight = splat(weights[j - keys.first]);
+    const T* value = values + j * stride;
+    for (int k = 0; k < kVectors; ++k) {
+      sums[k] = fma(weight, load(value + k * kLanes, span), sums[k]);
+    }
+  }
+  for (int k = 0; k < kVectors; ++k) store(weighted + k * kLanes, sums[k], span);
+}
+
 template <class T>
 void weigh_values(const CachedAttention& args,
                   std::int64_t head,
@@ -60,12 +79,13 @@ void weigh_values(const CachedAttention& args,
   const std::int64_t group = head / (args.heads / args.kv_heads);
   const T* values = static_cast<const T*>(args.values) + group * args.head_dim;
   const std::int64_t stride = args.kv_heads * args.head_dim;
-  for_lanes(0, args.head_dim, [=](std::int64_t d, auto span) {
-    Lanes sum = splat(0.0F);
-    for (std::int64_t j = keys.first; j < keys.last; ++j) {
-      sum = fma(splat(weights[j - keys.first]), load(values + j * stride + d, span), sum);
-    }
-    store(weighted + d, sum, span);
+  constexpr std::int64_t kBlock = 4 * kLanes;  // enough independent sums to hide their latency
+  std::int64_t d = 0;
+  for (; d + kBlock <= args.head_dim; d += kBlock) {
+    weigh_columns<4>(keys, values + d, stride, weights, weighted + d, Full{});
+  }
+  for_lanes(d, args.head_dim, [=](std::int64_t at, auto span) {
+    weigh_columns<1>(keys, values + at, stride, weights, weighted + at, span);
   });
 }
 
@@ -81,9 +101,8 @@ void attend(const CachedAttention& args, std::int64_t head, std::int64_t chunk) 
   const float maximum = score_keys<T>(args, head, keys, scores);
   *partial.maximum = maximum;
   *partial.sum = sum_of_row(keys.last - keys.first, [&](std::int64_t j, auto span) {
-    const Lanes score =
-        keep(load(static_cast<const float*>(scores) + j, span), span, -__builtin_inff());
-    const Lanes weight = exp(score - splat(maximum));
+    const Lanes score = load(static_cast<const float*>(scores) + j, span);
+    const Lanes weight = exp(keep(score, span, -__builtin_inff()) - splat(maximum));
     store(scores + j, weight, span);
     return weight;
   });
@@ -124,9 +143,14 @@ void combine(const CachedAttention& args, std::int64_t head) {
 void LONGHAUL_SIMD_BODY(cached_attention)(const CachedAttention& args, const Launch& launch) {
   check(args);
   const std::int64_t chunks = chunks_of(args);
+  const std::int64_t sharing = args.heads / args.kv_heads;
   with_element_type(args.dtype, [&]<class T>(const T*) {
-    launch.pool->parallel_for(args.heads * chunks, [&](std::int64_t task, int) {
-      attend<T>(args, task / chunks, task % chunks);
+    // The heads that share a chunk of keys run one after the other: it stays in cache.
+    launch.pool->parallel_for(args.kv_heads * chunks, [&](std::int64_t task, int) {
+      const std::int64_t first = task / chunks * sharing;
+      for (std::int64_t head = first; head < first + sharing; ++head) {
+        attend<T>(args, head, task % chunks);
+      }
     });
     launch.pool->parallel_for(args.heads, [&](std::int64_t head, int) { combine<T>(args, head); });
   });
