@@ -1,6 +1,6 @@
 // Elementary functions on lanes: minimax polynomials (Remez, relative error), evaluated with fma.
-// Same bits on every instruction set. NaN stays NaN. Errors are the largest found over every seventh
-// fp32 number; tests/kernels/simd/math_test.cpp watches over them with fewer.
+// Same bits on every instruction set. NaN stays NaN. Errors are the largest found over every
+// seventh fp32 number; tests/kernels/simd/math_test.cpp watches over them with fewer.
 #pragma once
 
 #include "kernels/simd/lanes.h"

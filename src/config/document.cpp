@@ -319,7 +319,10 @@ std::string describe(const ConfigNode& node) {
 }
 
 std::string to_yaml_scalar(const std::string& text) {
-  if (!needs_quotes(text)) return text;
+  return needs_quotes(text) ? to_quoted_yaml_scalar(text) : text;
+}
+
+std::string to_quoted_yaml_scalar(const std::string& text) {
   std::string quoted = "\"";
   for (const char c : text) {
     const auto code = static_cast<unsigned char>(c);

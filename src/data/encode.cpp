@@ -37,11 +37,12 @@ RenderOptions render_options(const Sample& sample, const TokenizerSettings& sett
   RenderOptions options;
   options.now = training_date();
   options.variables = sample.variables;
-  for (const auto& [name, token] : settings.named_tokens) {
-    const bool is_given = std::any_of(sample.variables.begin(),
-                                      sample.variables.end(),
-                                      [&](const auto& member) { return member.first == name; });
-    if (!is_given) options.variables.emplace_back(name, token);
+  for (const auto& token : settings.named_tokens) {
+    const bool is_given =
+        std::any_of(sample.variables.begin(), sample.variables.end(), [&](const auto& variable) {
+          return variable.first == token.first;
+        });
+    if (!is_given) options.variables.emplace_back(token.first, token.second);
   }
   return options;
 }

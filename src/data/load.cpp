@@ -70,7 +70,7 @@ Encoded encode_record(const std::variant<Sample, BadSample>& record,
     result.refusal = bad->reason;
     return result;
   }
-  const Sample& sample = std::get<Sample>(record);
+  const auto& sample = std::get<Sample>(record);
   result.line = sample.line;
   try {
     EncodedSample encoded = encoder.encode(sample);
@@ -89,7 +89,7 @@ Encoded encode_record(const std::variant<Sample, BadSample>& record,
   return result;
 }
 
-void collect(Encoded record, std::int32_t file, FileReport& report, Collected& out) {
+void collect(const Encoded& record, std::int32_t file, FileReport& report, Collected& out) {
   ++report.records;
   if (!record.refusal.empty()) {
     ++report.bad;
@@ -133,7 +133,7 @@ class FileLoader {
         encoded[at] = encode_record(records[at], encoder_, rules_.max_length);
       });
       for (std::size_t i = 0; i < records.size(); ++i) {
-        collect(std::move(encoded[i]), file, report, out);
+        collect(encoded[i], file, report, out);
       }
     } while (!records.empty());
     report.shape = reader.shape();

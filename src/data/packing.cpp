@@ -119,10 +119,13 @@ std::span<const std::int64_t> Packing::operator[](std::int64_t micro_batch) cons
 
 std::int32_t default_max_segments(std::span<const std::int64_t> lengths, std::int64_t tokens) {
   if (lengths.empty()) return 2;
-  const auto total = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+  const auto total =
+      std::max<std::int64_t>(1, std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0}));
   const auto count = static_cast<std::int64_t>(lengths.size());
+  const std::int64_t least = *std::min_element(lengths.begin(), lengths.end());
+  require(least >= 1, "default_max_segments: length: got ", least, ", expected >= 1");
   const std::int64_t average_fit = (tokens * count + total - 1) / total;
-  const std::int64_t most = tokens / *std::min_element(lengths.begin(), lengths.end()) + 1;
+  const std::int64_t most = tokens / least + 1;
   const std::int64_t wanted = round_up(2 * average_fit + 1, 8);
   return static_cast<std::int32_t>(std::max<std::int64_t>(2, std::min(wanted, most)));
 }

@@ -1,5 +1,6 @@
 #include "record_reader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "longhaul/core/error.h"
@@ -108,19 +109,24 @@ std::optional<Record> RecordReader::next_element() {
   return record;
 }
 
-// Stops before the comma or bracket that ends the element. Brackets inside strings do not count.
+// Stops before the comma or bracket that ends the element.
 void RecordReader::take_element(Record& record) {
   std::int64_t depth = 0;
-  bool is_in_string = false;
   for (int byte = peek(); byte != kEndOfFile; byte = peek()) {
-    if (!is_in_string) {
-      if (depth == 0 && (byte == ',' || byte == ']')) return;
-      if (byte == '{' || byte == '[') ++depth;
-      if ((byte == '}' || byte == ']') && depth > 0) --depth;
-    }
-    if (byte == '"') is_in_string = !is_in_string;
+    if (depth == 0 && (byte == ',' || byte == ']')) return;
+    if (byte == '{' || byte == '[') ++depth;
+    if (byte == '}' || byte == ']') depth = std::max<std::int64_t>(0, depth - 1);
     append(record, take());
-    if (is_in_string && byte == '\\' && peek() != kEndOfFile) append(record, take());
+    if (byte == '"') take_string(record);
+  }
+}
+
+// What is left of a string whose opening quote was taken.
+void RecordReader::take_string(Record& record) {
+  for (int byte = take(); byte != kEndOfFile; byte = take()) {
+    append(record, byte);
+    if (byte == '"') return;
+    if (byte == '\\' && peek() != kEndOfFile) append(record, take());
   }
 }
 

@@ -42,6 +42,7 @@ class RecordReader {
   std::optional<Record> next_line();
   std::optional<Record> next_element();
   void take_element(Record& record);
+  void take_string(Record& record);
 
   NextBytes next_bytes_;
   std::string_view bytes_;

@@ -36,7 +36,7 @@ ValueType<EvaluationSource> evaluation_value() {
             plain.text = value.file;
             double number = 0.0;
             const bool is_ambiguous = value.file == "none" || looks_like_number.read(plain, number);
-            return is_ambiguous ? '"' + value.file + '"' : to_yaml_scalar(value.file);
+            return is_ambiguous ? to_quoted_yaml_scalar(value.file) : to_yaml_scalar(value.file);
           }};
 }
 

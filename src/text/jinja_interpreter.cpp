@@ -107,12 +107,23 @@ Interpreter::Interpreter(Machine& machine,
 }
 
 void Interpreter::run() {
-  scope_ = open_scope();
+  scope_ = open_scope(program_.hidden);
   run_block(program_.body);
 }
 
-Scope* Interpreter::open_scope() {
-  return machine_.make<Scope>(scope_, machine_.memory());
+Scope* Interpreter::open_scope(const std::vector<NameId>& hidden) {
+  auto* const scope = machine_.make<Scope>(scope_, machine_.memory());
+  Scope* const outer = std::exchange(scope_, scope);
+  hide(hidden);
+  scope_ = outer;
+  return scope;
+}
+
+void Interpreter::hide(const std::vector<NameId>& names) {
+  for (const NameId id : names) {
+    const std::string_view name = program_.names[static_cast<std::size_t>(id)];
+    scope_->set(machine_, id, machine_.undefined({Missing::What::kName, Kind::kNone, name}));
+  }
 }
 
 Interpreter::Flow Interpreter::run_block(const Block& block) {
@@ -161,12 +172,12 @@ Interpreter::Flow Interpreter::run_loop(const For& node,
                                         LoopBody* body) {
   Iterator* source = iterate(machine_, iterable);
   if (node.condition != nullptr) {
-    source = machine_.make<FilteredIterator>(*this, node, source, open_scope());
+    source = machine_.make<FilteredIterator>(*this, node, source, open_scope({}));
   }
   auto* loop = machine_.make<Loop>(
       node.condition == nullptr ? iterable : Value(source), source, depth, body);
   Scope* const outer = scope_;
-  scope_ = open_scope();
+  scope_ = open_scope({});
   // As in Jinja, `else` asks whether an iteration got to its end, not whether there was one.
   bool was_completed = false;
   Flow flow = Flow::kNext;
@@ -174,6 +185,7 @@ Interpreter::Flow Interpreter::run_loop(const For& node,
     const std::optional<Value> element = loop->next(machine_);
     if (!element.has_value()) break;
     scope_->clear();
+    hide(node.hidden);
     if (loop_name_ >= 0) scope_->set(machine_, loop_name_, static_cast<Object*>(loop));
     assign(node.target, *element);
     flow = run_block(node.body);
@@ -182,7 +194,7 @@ Interpreter::Flow Interpreter::run_loop(const For& node,
   scope_->clear();
   scope_ = outer;
   if (was_completed || node.otherwise.empty()) return Flow::kNext;
-  scope_ = open_scope();
+  scope_ = open_scope(node.hidden_otherwise);
   flow = run_block(node.otherwise);
   scope_ = outer;
   return flow;
@@ -205,7 +217,7 @@ Interpreter::Flow Interpreter::execute(const Set& node) {
 
 Interpreter::Flow Interpreter::execute(const SetBlock& node) {
   Scope* const outer = scope_;
-  scope_ = open_scope();
+  scope_ = open_scope(node.hidden);
   const auto [flow, text] = captured(node.body);
   if (flow == Flow::kNext) {
     Value value = text;
@@ -222,7 +234,7 @@ Interpreter::Flow Interpreter::execute(const SetBlock& node) {
 
 Interpreter::Flow Interpreter::execute(const With& node) {
   Scope* const outer = scope_;
-  Scope* const inner = open_scope();
+  Scope* const inner = open_scope(node.hidden);
   for (std::size_t i = 0; i < node.targets.size(); ++i) {
     const Value value = evaluate(*node.values[i]);
     scope_ = inner;
@@ -237,7 +249,7 @@ Interpreter::Flow Interpreter::execute(const With& node) {
 
 Interpreter::Flow Interpreter::execute(const FilterBlock& node) {
   Scope* const outer = scope_;
-  scope_ = open_scope();
+  scope_ = open_scope(node.hidden);
   const auto [flow, text] = captured(node.body);
   if (flow == Flow::kNext) {
     block_text_ = text;
@@ -264,9 +276,10 @@ Interpreter::Flow Interpreter::execute(const Generation& node) {
   if (!is_placed) ++unplaced_generation_;
   const std::size_t begin = output_.size();
   Scope* const outer = scope_;
-  scope_ = open_scope();
+  scope_ = open_scope(node.routine.hidden);
   is_in_generation_ = true;
-  run_block(node.body);
+  bind_parameters(node.routine, {});
+  run_block(node.routine.body);
   scope_ = outer;
   if (is_placed) {
     is_in_generation_ = false;
@@ -293,7 +306,7 @@ Value Interpreter::run_routine(const Routine& routine,
                                const Arguments& arguments) {
   const Nesting nesting(machine_);
   Scope* const before = std::exchange(scope_, definition);
-  scope_ = open_scope();
+  scope_ = open_scope(routine.hidden);
   bind_parameters(routine, arguments);
   const Value text = captured(routine.body).second;
   scope_ = before;

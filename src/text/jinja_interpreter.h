@@ -84,7 +84,9 @@ class Interpreter {
   std::pair<Flow, Value> captured(const Block& block);
   void assign(const Target& target, const Value& value);
   void require_namespaces(const Target& target);
-  Scope* open_scope();
+  // A scope inside the current one, in which `hidden` are undefined.
+  Scope* open_scope(const std::vector<NameId>& hidden);
+  void hide(const std::vector<NameId>& names);
 
   // Expressions: jinja_evaluate.cpp.
   Value evaluate(const Expression& expression);

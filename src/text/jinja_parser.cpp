@@ -7,6 +7,7 @@
 #include "longhaul/core/error.h"
 #include "longhaul/core/utf8.h"
 
+#include "jinja_scopes.h"
 #include "jinja_text.h"
 
 namespace longhaul::jinja {
@@ -24,6 +25,7 @@ Parser::Parser(std::string_view source, std::string name) : program_(std::make_s
 
 std::shared_ptr<const Program> Parser::run() {
   program_->body = parse_block({});
+  find_hidden_names(*program_);
   return program_;
 }
 
@@ -179,9 +181,8 @@ Statement::Node Parser::parse_tag(const std::string& tag, int line) {
   if (tag == "print") return parse_print(line);
   if (tag == "generation") {
     program_->has_generation_tag = true;
-    const int loops = std::exchange(open_loops_, 0);
-    Generation generation{parse_body_to("endgeneration")};
-    open_loops_ = loops;
+    Generation generation;
+    parse_routine_body(generation.routine, "endgeneration");
     return generation;
   }
   if (tag == "break" || tag == "continue") {

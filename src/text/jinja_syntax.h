@@ -177,6 +177,7 @@ struct Routine {
   bool takes_caller = false;  // the body asks for `caller`, `kwargs`, `varargs`
   bool takes_named = false;
   bool takes_positional = false;
+  std::vector<NameId> hidden = {};  // as in each body below: see jinja_scopes.h
 };
 
 struct Text {
@@ -192,6 +193,8 @@ struct For {
   bool is_recursive;
   Block body;
   Block otherwise;
+  std::vector<NameId> hidden = {};
+  std::vector<NameId> hidden_otherwise = {};
 };
 struct If {
   struct Branch {
@@ -208,15 +211,18 @@ struct SetBlock {
   Target target;
   ExpressionPtr filter;  // may be null
   Block body;
+  std::vector<NameId> hidden = {};
 };
 struct With {
   std::vector<Target> targets;
   std::vector<ExpressionPtr> values;
   Block body;
+  std::vector<NameId> hidden = {};
 };
 struct FilterBlock {
   ExpressionPtr filter;
   Block body;
+  std::vector<NameId> hidden = {};
 };
 struct MacroDefinition {
   NameId name;
@@ -227,7 +233,7 @@ struct CallBlock {
   Routine routine;
 };
 struct Generation {
-  Block body;
+  Routine routine;  // without parameters
 };
 struct Break {};
 struct Continue {};
@@ -256,6 +262,7 @@ struct Program {
   std::deque<std::string> strings;  // what the tree's string_views and literals refer to
   std::vector<std::string> names;   // of variables
   Block body;
+  std::vector<NameId> hidden;
   bool has_generation_tag = false;
 };
 

@@ -111,15 +111,16 @@ Value indent(const Call& call) {
 
 Value truncate(const Call& call) {
   const Bound arguments(call, {"length", "killwords", "end", "leeway"});
-  const std::string_view text = input_string(call);
   const std::string_view end = arguments.string_or(2, "...");
   const std::int64_t size = arguments.integer_or(0, 255);
   const std::int64_t leeway = arguments.value_or(3, {}).is_none() ? 5 : arguments.integer_or(3, 5);
   const std::int64_t kept = size - count_characters(end);
   if (kept < 0 || leeway < 0) call.machine.refuse("truncate() has no room for its end");
-  const std::int64_t characters = count_characters(text);
-  if (characters - leeway <= size) return text;
-  std::string_view head = characters_between(text, 0, std::min(kept, characters));
+  // Jinja hands back whatever is short enough, be it a string or not.
+  const std::optional<std::int64_t> length = jinja::length(call.machine, call.input);
+  if (length.has_value() && *length - leeway <= size) return call.input;
+  const std::string_view text = input_string(call);
+  std::string_view head = characters_between(text, 0, kept);
   if (!arguments.truth_or(1, false)) head = head.substr(0, head.rfind(' '));
   return call.machine.text(concat(head, end));
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "split_pattern.h"
+#include "text_growth.h"
 #include "token_options.h"
 #include "unicode.h"
 
@@ -83,7 +84,11 @@ Normalizer::Normalizer(const Json& json) {
 
 NormalizedText Normalizer::apply(std::string text) const {
   NormalizedText normalized{std::move(text)};
-  for (const Step& step : steps_) step(normalized);
+  const std::size_t size = normalized.text.size();
+  for (const Step& step : steps_) {
+    step(normalized);
+    check_growth("normalizer", size, normalized.text.size());
+  }
   return normalized;
 }
 

@@ -22,7 +22,7 @@ class Normalizer {
   // `json` is the value of "normalizer", null for none. Throws FormatError.
   explicit Normalizer(const Json& json);
 
-  // Valid UTF-8 in, valid UTF-8 out.
+  // Valid UTF-8 in, valid UTF-8 out. Throws FormatError when the text grows beyond measure.
   NormalizedText apply(std::string text) const;
 
  private:

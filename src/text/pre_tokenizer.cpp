@@ -7,6 +7,7 @@
 
 #include "byte_level.h"
 #include "split_pattern.h"
+#include "text_growth.h"
 #include "token_options.h"
 #include "unicode.h"
 
@@ -271,7 +272,11 @@ PreTokenizer::PreTokenizer(const Json& json) {
 Words PreTokenizer::apply(std::string text, bool is_at_start) const {
   Words words{std::move(text), {}, is_at_start};
   if (!words.text.empty()) words.ranges.push_back({0, words.text.size()});
-  for (const Step& step : steps_) step(words);
+  const std::size_t size = words.text.size();
+  for (const Step& step : steps_) {
+    step(words);
+    check_growth("pre_tokenizer", size, words.text.size());
+  }
   return words;
 }
 

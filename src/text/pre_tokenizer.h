@@ -28,7 +28,8 @@ class PreTokenizer {
   // `json` is the value of "pre_tokenizer", null for none. Throws FormatError.
   explicit PreTokenizer(const Json& json);
 
-  // `is_at_start`: nothing of the input stands before `text`.
+  // `is_at_start`: nothing of the input stands before `text`. Throws FormatError when the text
+  // grows beyond measure.
   Words apply(std::string text, bool is_at_start) const;
 
  private:

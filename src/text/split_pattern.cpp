@@ -2,6 +2,7 @@
 
 #include "longhaul/core/error.h"
 
+#include "text_growth.h"
 #include "token_options.h"
 #include "unicode.h"
 
@@ -45,6 +46,7 @@ std::string SplitPattern::replace(std::string_view text, std::string_view replac
     out += text.substr(copied, match.begin - copied);
     out += replacement;
     copied = match.end;
+    check_growth("Replace", text.size(), out.size());
   });
   out += text.substr(copied);
   return out;

@@ -41,7 +41,7 @@ class SplitPattern {
 
   // The first match that begins at `from` or later.
   std::optional<TextRange> search(std::string_view text, std::size_t from) const;
-  // `text` with every match replaced.
+  // `text` with every match replaced. Throws FormatError when it grows beyond measure.
   std::string replace(std::string_view text, std::string_view replacement) const;
 
  private:

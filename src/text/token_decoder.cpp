@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -11,6 +10,7 @@
 
 #include "byte_level.h"
 #include "split_pattern.h"
+#include "text_growth.h"
 #include "token_options.h"
 #include "unicode.h"
 
@@ -21,8 +21,15 @@ namespace {
 using Tokens = std::vector<std::string>;
 using Step = std::function<void(Tokens&, InvalidBytes)>;
 
+std::size_t bytes_of(const Tokens& tokens) {
+  std::size_t size = tokens.size();  // a token without content can still get a space
+  for (const std::string& token : tokens) size += token.size();
+  return size;
+}
+
 std::string join(const Tokens& tokens) {
   std::string out;
+  out.reserve(bytes_of(tokens));
   for (const std::string& token : tokens) out += token;
   return out;
 }
@@ -153,7 +160,11 @@ TokenDecoder::TokenDecoder(const Json& json) {
 }
 
 std::string TokenDecoder::decode(std::vector<std::string> tokens, InvalidBytes invalid) const {
-  for (const Step& step : steps_) step(tokens, invalid);
+  const std::size_t size = bytes_of(tokens);
+  for (const Step& step : steps_) {
+    step(tokens, invalid);
+    check_growth("decoder", size, bytes_of(tokens));
+  }
   return join(tokens);
 }
 

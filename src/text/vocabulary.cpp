@@ -18,7 +18,8 @@ bool Vocabulary::add(std::string_view content, TokenId id) {
   if (has(id) || find(content) != kNoToken) return false;
   if (static_cast<std::size_t>(count_) * 2 >= slots_.size()) grow();
   if (id >= size()) tokens_.resize(static_cast<std::size_t>(id) + 1);
-  tokens_[static_cast<std::size_t>(id)] = {bytes_.size(), content.size(), true};
+  tokens_[static_cast<std::size_t>(id)] = {static_cast<std::uint32_t>(bytes_.size()),
+                                           static_cast<std::uint32_t>(content.size())};
   bytes_ += content;
   const std::uint32_t hash = hash_of(content);
   slots_[slot_of(content, hash)] = {hash, id};
@@ -33,7 +34,7 @@ TokenId Vocabulary::find(std::string_view content) const {
 }
 
 bool Vocabulary::has(TokenId id) const {
-  return id >= 0 && id < size() && tokens_[static_cast<std::size_t>(id)].exists;
+  return id >= 0 && id < size() && tokens_[static_cast<std::size_t>(id)].length != Token::kMissing;
 }
 
 std::string_view Vocabulary::content(TokenId id) const {

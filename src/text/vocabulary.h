@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,11 +14,12 @@ namespace longhaul {
 
 constexpr TokenId kNoToken = -1;
 
-// One content per id and one id per content; ids may leave gaps. Reading is safe from any thread.
+// One content per id and one id per content, below 4 GiB in all; ids may leave gaps. Reading is
+// safe from any thread.
 class Vocabulary {
  public:
-  // Embeddings of 2^24 rows are beyond any model; a larger id is an error of the file.
-  static constexpr std::int64_t kLargestId = (std::int64_t{1} << 24U) - 1;
+  // Embeddings of 2^22 rows are beyond any model; a larger id is an error of the file.
+  static constexpr std::int64_t kLargestId = (std::int64_t{1} << 22U) - 1;
 
   // False when the content or the id, which lies in [0, kLargestId], is taken.
   bool add(std::string_view content, TokenId id);
@@ -35,9 +37,10 @@ class Vocabulary {
 
  private:
   struct Token {
-    std::size_t begin = 0;
-    std::size_t length = 0;
-    bool exists = false;
+    static constexpr std::uint32_t kMissing = std::numeric_limits<std::uint32_t>::max();
+
+    std::uint32_t begin = 0;
+    std::uint32_t length = kMissing;
   };
   // Open addressing: at most half of the slots are taken.
   struct Slot {

@@ -46,7 +46,9 @@ Trainer::Trainer(const RunConfig& config, TrainObserver& observer, const CallCon
   restore();
   const Json manifest =
       make_manifest(probe_environment(), device_in_words(config_), torch_libraries());
-  for (const std::string& change : changed_manifest(folder_.earlier_manifest(), manifest)) {
+  const Json earlier = folder_.earlier_manifest();
+  for (const std::string& change :
+       earlier.is_null() ? std::vector<std::string>{} : changed_manifest(earlier, manifest)) {
     context_.log.write(LogLevel::kWarning,
                        "resuming on another kind of machine, numbers may differ: " + change);
   }

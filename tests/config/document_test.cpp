@@ -222,6 +222,14 @@ TEST(ToYamlScalar, ReadsBackAsTheSameText) {
   }
 }
 
+TEST(ToQuotedYamlScalar, IsTextWhateverItSays) {
+  for (const std::string text : {"none", "5", "a", "a\"b\\c", ""}) {
+    const Document document = parse(concat("key: ", to_quoted_yaml_scalar(text)));
+    EXPECT_TRUE(document.root.entries.front().value.is_quoted);
+    EXPECT_EQ(document.root.entries.front().value.text, text);
+  }
+}
+
 TEST(ToYamlScalar, LeavesOrdinaryPathsPlain) {
   EXPECT_EQ(to_yaml_scalar("models/SmolLM2-135M"), "models/SmolLM2-135M");
   EXPECT_EQ(to_yaml_scalar("../data/train.jsonl"), "../data/train.jsonl");

@@ -43,6 +43,7 @@ function(longhaul_add_test path)
   endif()
   string(REPLACE "/" "_" target test_${path})
   add_executable(${target} ${PROJECT_SOURCE_DIR}/tests/${path}_test.cpp ${ARG_SOURCES})
+  target_compile_features(${target} PRIVATE cxx_std_20)
   target_link_libraries(${target} PRIVATE ${ARG_LIBS} GTest::gmock GTest::gtest_main longhaul_warnings)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${target} PRIVATE

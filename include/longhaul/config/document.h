@@ -62,5 +62,7 @@ std::string describe(const ConfigNode& node);
 
 // `text` as a YAML scalar that reads back as the same text; quoted only where it must be.
 std::string to_yaml_scalar(const std::string& text);
+// The same, always in quotes: never a number or a word.
+std::string to_quoted_yaml_scalar(const std::string& text);
 
 }  // namespace longhaul

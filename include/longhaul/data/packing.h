@@ -29,7 +29,8 @@ struct Packing {
 };
 
 // A bound on segments that the lengths do not reach in practice: twice as many as fit on average,
-// rounded up to a multiple of 8, no more than can fit, at least 2. A rule of the run.
+// rounded up to a multiple of 8, no more than can fit, at least 2. A rule of the run. Throws
+// InvalidArgument for a length < 1.
 std::int32_t default_max_segments(std::span<const std::int64_t> lengths, std::int64_t tokens);
 
 // Packs lengths[order[0]], lengths[order[1]], ...: each sequence of `order` once, at most

@@ -82,6 +82,8 @@ class SampleReader {
   // JSON or JSON lines from memory or elsewhere.
   explicit SampleReader(NextBytes next_bytes);
   ~SampleReader();
+  SampleReader(const SampleReader&) = delete;
+  SampleReader& operator=(const SampleReader&) = delete;
   SampleReader(SampleReader&&) noexcept;
   SampleReader& operator=(SampleReader&&) noexcept;
 

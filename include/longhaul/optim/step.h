@@ -17,10 +17,10 @@ struct StepScalars {
 };
 
 struct StepResults {
-  double loss_sum = 0.0;       // over target tokens
-  double gradient_norm = 0.0;  // of the whole step, before clipping
-  std::int64_t nonfinite = 0;  // gradient elements that are NaN or infinite
-  float clip = 1.0F;           // factor on the gradients
+  double loss_sum = 0.0;         // over target tokens
+  double gradient_norm = 0.0;    // of the whole step, before clipping
+  std::int64_t nonfinite = 0;    // gradient elements that are NaN or infinite
+  float clip = 1.0F;             // factor on the gradients
   std::uint32_t is_skipped = 0;  // 1: a gradient was not finite, weights and moments are as before
 };
 
