@@ -145,11 +145,11 @@ void LONGHAUL_SIMD_BODY(cached_attention)(const CachedAttention& args, const Lau
   const std::int64_t chunks = chunks_of(args);
   const std::int64_t sharing = args.heads / args.kv_heads;
   with_element_type(args.dtype, [&]<class T>(const T*) {
-    // The heads that share a chunk of keys run one after the other: it stays in cache.
+    // Everything that reads a chunk of keys runs one after the other: it stays in cache.
     launch.pool->parallel_for(args.kv_heads * chunks, [&](std::int64_t task, int) {
-      const std::int64_t first = task / chunks * sharing;
+      const std::int64_t first = task % args.kv_heads * sharing;
       for (std::int64_t head = first; head < first + sharing; ++head) {
-        attend<T>(args, head, task % chunks);
+        attend<T>(args, head, task / args.kv_heads);
       }
     });
     launch.pool->parallel_for(args.heads, [&](std::int64_t head, int) { combine<T>(args, head); });

@@ -22,7 +22,7 @@ void show_data(const DataArguments& arguments, Program& program) {
   ThreadPool pool(static_cast<int>(*config.device.threads));
   const RunData run = load_run_data(config, load_model_graph(config), pool);
   const DataDescription description =
-      describe_data(run.data, run.encoder.tokenizer(), run.rules, arguments.sample);
+      describe_data(run.data, run.encoder, run.rules, arguments.sample);
   const TargetMarks marks =
       program.console.stdout_is_terminal() ? TargetMarks::kColour : TargetMarks::kBrackets;
   program.console.print(to_text(description, marks));

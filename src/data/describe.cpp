@@ -132,6 +132,20 @@ std::vector<ShownToken> show_tokens(const Dataset& dataset,
   return shown;
 }
 
+std::int64_t count_with_end(const Dataset& dataset, std::span<const TokenId> stop) {
+  std::int64_t count = 0;
+  for (std::int64_t sample = 0; sample < dataset.size(); ++sample) {
+    const auto ids = dataset.ids(sample);
+    bool has_end = false;
+    for (std::size_t t = 0; t < ids.size() && !has_end; ++t) {
+      has_end = dataset.is_target(sample, static_cast<std::int64_t>(t)) &&
+                std::find(stop.begin(), stop.end(), ids[t]) != stop.end();
+    }
+    count += has_end ? 1 : 0;
+  }
+  return count;
+}
+
 LengthStatistics length_statistics(std::span<const std::int64_t> lengths) {
   LengthStatistics result;
   if (lengths.empty()) return result;
@@ -149,7 +163,7 @@ LengthStatistics length_statistics(std::span<const std::int64_t> lengths) {
 }
 
 DataDescription describe_data(const LoadedData& data,
-                              const Tokenizer& tokenizer,
+                              const SampleEncoder& encoder,
                               const LoaderRules& rules,
                               std::int64_t sample) {
   require(sample >= 0, "describe_data: sample: got ", sample, ", expected >= 0");
@@ -162,13 +176,14 @@ DataDescription describe_data(const LoadedData& data,
   result.held_out_samples = data.held_out.size();
   result.held_out_tokens = data.held_out.tokens();
   result.held_out_targets = data.held_out.target_tokens();
+  result.samples_with_end = count_with_end(data.train, encoder.settings().stop);
   if (data.train.size() == 0) return result;
 
   const std::int64_t shown = sample % data.train.size();
   const SampleSource source = data.train.source(shown);
   result.sample_place =
       concat(data.files.at(static_cast<std::size_t>(source.file)).file, ':', source.line);
-  result.sample = show_tokens(data.train, shown, tokenizer);
+  result.sample = show_tokens(data.train, shown, encoder.tokenizer());
   const auto lengths = lengths_of(data.train);
   result.lengths = length_statistics(lengths);
   if (rules.packing.tokens == 0) return result;
@@ -186,7 +201,7 @@ std::string to_text(const FileReport& report) {
   out << report.file << ": " << (report.shape ? name_of(*report.shape) : "nothing recognised")
       << ", " << grouped(report.records) << " samples\n";
   if (report.bad > 0) {
-    out << "  " << grouped(report.bad) << " cannot be used and are left out:\n";
+    out << "  " << grouped(report.bad) << " cannot be used:\n";
     for (const BadSample& bad : report.examples) {
       out << "    line " << bad.line << ": " << printable(bad.reason) << '\n';
     }
@@ -218,6 +233,9 @@ std::string to_text(const DataDescription& description, TargetMarks marks) {
   if (description.shared_questions > 0) {
     out << "            " << grouped(description.shared_questions)
         << " held-out samples ask a question that a training sample asks too\n";
+  }
+  if (description.train_samples > 0 && description.samples_with_end == 0) {
+    out << "warning     no target ends a turn or a text: the model would not learn when to stop\n";
   }
   if (description.train_samples > 0) write_lengths(out, description.lengths);
   if (description.micro_batches > 0) {

@@ -47,6 +47,10 @@ RenderOptions render_options(const Sample& sample, const TokenizerSettings& sett
   return options;
 }
 
+SpecialTokens added_tokens(const Sample& sample) {
+  return sample.is_chat() ? SpecialTokens::kNone : SpecialTokens::kAdd;
+}
+
 // The parts of `spans` from byte `begin` on.
 std::vector<TextSpan> after(std::size_t begin, std::vector<TextSpan> spans) {
   for (TextSpan& span : spans) span.begin = std::max(span.begin, begin);
@@ -92,26 +96,42 @@ SampleEncoder::SampleEncoder(Tokenizer tokenizer,
 
 EncodedSample SampleEncoder::encode(const Sample& sample) const {
   const MarkedConversation marked = mark(sample);
-  const auto mode = sample.is_chat() ? SpecialTokens::kNone : SpecialTokens::kAdd;
-  Encoding encoding = tokenizer_.encode_with_spans(marked.text, mode);
-
-  EncodedSample encoded{std::move(encoding.ids), {}};
   const bool is_whole_text = !sample.is_chat() && sample.prompt.empty();
-  encoded.is_target.resize(encoded.ids.size(), loss_on_ == LossOn::kAll || is_whole_text);
-  mark_spans(encoding.spans, marked.assistant, encoded.is_target);
-  if (!sample.is_chat()) {
-    if (!settings_.eos) {
-      throw SampleRefused("the tokenizer has no eos_token, which ends a text or a completion");
-    }
-    if (encoded.ids.empty() || encoded.ids.back() != *settings_.eos) {
-      encoded.ids.push_back(*settings_.eos);
-      encoded.is_target.push_back(true);
-    }
-    encoded.is_target.back() = true;  // also where the post-processor added it
+  EncodedSample encoded;
+  if (loss_on_ == LossOn::kAll || is_whole_text) {
+    encoded.ids = tokenizer_.encode(marked.text, added_tokens(sample));
+    encoded.is_target.assign(encoded.ids.size(), true);
+  } else {
+    encoded = encode_spans(marked, added_tokens(sample));
   }
+  if (!sample.is_chat()) end_text(encoded);
   if (!encoded.ids.empty()) encoded.is_target.front() = false;
   if (count_targets(encoded) == 0) throw SampleRefused("no token is a target: there is no reply");
   return encoded;
+}
+
+EncodedSample SampleEncoder::encode_spans(const MarkedConversation& marked,
+                                          SpecialTokens mode) const {
+  try {
+    Encoding encoding = tokenizer_.encode_with_spans(marked.text, mode);
+    EncodedSample encoded{std::move(encoding.ids), {}};
+    encoded.is_target.resize(encoded.ids.size());
+    mark_spans(encoding.spans, marked.assistant, encoded.is_target);
+    return encoded;
+  } catch (const FormatError& error) {
+    throw SampleRefused(error.what());
+  }
+}
+
+void SampleEncoder::end_text(EncodedSample& text) const {
+  if (!settings_.eos) {
+    throw SampleRefused("the tokenizer has no eos_token, which ends a text or a completion");
+  }
+  if (text.ids.empty() || text.ids.back() != *settings_.eos) {
+    text.ids.push_back(*settings_.eos);
+    text.is_target.push_back(true);
+  }
+  text.is_target.back() = true;  // also where the post-processor added it
 }
 
 std::string SampleEncoder::render(const Sample& sample) const {

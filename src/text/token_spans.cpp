@@ -1,12 +1,18 @@
 // The bytes that each token stands for, found by laying the bytes of the tokens beside the text.
 // Where no normalizer changed the text they are the same bytes, but for a space that a tokenizer
-// puts before the first word, and the result is exact.
+// puts before the first word, and the result is exact. Elsewhere a changed character and its marks
+// are one piece, and the tokens of the piece all stand for the whole of it.
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "longhaul/core/error.h"
+#include "longhaul/core/utf8.h"
 #include "longhaul/text/tokenizer.h"
+
+#include "unicode.h"
 
 namespace longhaul {
 namespace {
@@ -15,10 +21,12 @@ namespace {
 constexpr std::size_t kAgreement = 6;
 // How far apart they are compared: the longest change that is looked for, in bytes of both.
 constexpr std::size_t kLongestChange = 256;
+// The longest change that may be a normalizer's work on one character and its marks.
+constexpr std::size_t kLongestCharacter = 64;
 
 struct Change {
-  std::size_t removed;  // bytes of the text
-  std::size_t added;    // bytes of the tokens
+  std::size_t removed = 0;  // bytes of the text
+  std::size_t added = 0;    // bytes of the tokens
 };
 
 bool agree(std::string_view text, std::string_view tokens) {
@@ -26,19 +34,32 @@ bool agree(std::string_view text, std::string_view tokens) {
   return text.substr(0, kAgreement) == tokens.substr(0, kAgreement);
 }
 
-// The shortest change after which both agree; all of both where there is none.
-Change find_change(std::string_view text, std::string_view tokens) {
-  for (std::size_t length = 1; length <= kLongestChange; ++length) {
-    for (std::size_t added = 0; added <= std::min(length, tokens.size()); ++added) {
-      const std::size_t removed = length - added;
-      if (removed > text.size()) continue;
-      if (agree(text.substr(removed), tokens.substr(added))) return {removed, added};
-    }
-  }
-  return {text.size(), tokens.size()};
+// Whether a normalizer may have made `tokens` of `text`: the same characters in another form.
+bool are_equivalent(std::string_view text, std::string_view tokens) {
+  if (text.empty() || tokens.empty() || !is_utf8(text) || !is_utf8(tokens)) return false;
+  const auto plain = [](std::string_view characters) {
+    return to_lower_case(to_normal_form(characters, NormalForm::kNfkd));
+  };
+  return plain(text) == plain(tokens);
 }
 
-// For every byte of `tokens` the bytes of `text` that it stands for, as [begin, end).
+// The shortest change that makes both agree, or that a normalizer may have made.
+std::optional<Change> find_change(std::string_view text, std::string_view tokens) {
+  for (std::size_t length = 1; length <= kLongestChange; ++length) {
+    for (std::size_t added = 0; added <= std::min(length, tokens.size()); ++added) {
+      const Change change{length - added, added};
+      if (change.removed > text.size()) continue;
+      if (agree(text.substr(change.removed), tokens.substr(added))) return change;
+      if (length <= kLongestCharacter &&
+          are_equivalent(text.substr(0, change.removed), tokens.substr(0, added))) {
+        return change;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+// For every byte of `tokens` the bytes of `text` that it stands for.
 std::vector<TextSpan> align(std::string_view text, std::string_view tokens) {
   std::vector<TextSpan> spans;
   spans.reserve(tokens.size());
@@ -50,9 +71,14 @@ std::vector<TextSpan> align(std::string_view text, std::string_view tokens) {
       ++at;
       continue;
     }
-    const Change change = find_change(text.substr(at), tokens.substr(next));
-    spans.insert(spans.end(), change.added, TextSpan{at, at + change.removed});
-    at += change.removed;
+    const auto change = find_change(text.substr(at), tokens.substr(next));
+    if (!change) {
+      throw FormatError(concat("the tokenizer changes the text from byte ",
+                               at,
+                               " on so much that its tokens cannot be found in it"));
+    }
+    spans.insert(spans.end(), change->added, TextSpan{at, at + change->removed});
+    at += change->removed;
   }
   return spans;
 }

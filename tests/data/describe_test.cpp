@@ -80,7 +80,7 @@ TEST(LengthStatistics, CountsEverySampleInOneBin) {
 TEST(DescribeData, ShowsTheSampleWithItsPlaceAndMask) {
   const auto encoder = test::mask_encoder("smollm", "smollm2.jinja");
   const auto data = one_chat(encoder, "Hello");
-  const auto description = describe_data(data, encoder.tokenizer(), {{128, 4, 0}, 1, 42});
+  const auto description = describe_data(data, encoder, {{128, 4, 0}, 1, 42});
 
   const std::string text = to_text(description, TargetMarks::kBrackets);
   EXPECT_THAT(text, HasSubstr("train.jsonl: messages, 1 samples"));
@@ -94,11 +94,22 @@ TEST(DescribeData, ShowsTheSampleWithItsPlaceAndMask) {
 TEST(DescribeData, ShowsControlCharactersInsteadOfObeyingThem) {
   const auto encoder = test::mask_encoder("smollm", "smollm2.jinja");
   const auto data = one_chat(encoder, "\x1b[2J");
-  const auto description = describe_data(data, encoder.tokenizer(), {});
+  const auto description = describe_data(data, encoder, {});
 
   const std::string text = to_text(description, TargetMarks::kBrackets);
   EXPECT_THAT(text, HasSubstr("\\x1b[2J"));
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+}
+
+TEST(DescribeData, WarnsWhenNoTargetEndsATurn) {
+  const auto ended = test::mask_encoder("smollm", "tagged.jinja");
+  const auto open = test::mask_encoder("smollm", "straddling.jinja");
+  const auto text_with = [](const SampleEncoder& encoder) {
+    return to_text(describe_data(one_chat(encoder, "Hello"), encoder, {}), TargetMarks::kBrackets);
+  };
+
+  EXPECT_THAT(text_with(ended), Not(HasSubstr("warning")));
+  EXPECT_THAT(text_with(open), HasSubstr("would not learn when to stop"));
 }
 
 TEST(ToText, SaysWhatIsLeftOutAndWhy) {
@@ -114,7 +125,7 @@ TEST(ToText, SaysWhatIsLeftOutAndWhy) {
 
   EXPECT_EQ(to_text(report),
             "train.jsonl: nothing recognised, 1,234 samples\n"
-            "  2 cannot be used and are left out:\n"
+            "  2 cannot be used:\n"
             "    line 7: not JSON\n"
             "    and 1 more\n"
             "  30 are cut at max_length; 4 of them are dropped, because no target is left\n"

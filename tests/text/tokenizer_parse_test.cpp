@@ -1,5 +1,6 @@
 // What Tokenizer::parse refuses, and how it says so.
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -190,6 +191,23 @@ TEST(ParseTokenizer, ReadsMergesAsTextAndAsPairs) {
     const Tokenizer tokenizer = Tokenizer::parse(file.json(), "x");
     EXPECT_EQ(tokenizer.encode("cab", SpecialTokens::kNone), (std::vector<TokenId>{3, 2})) << merge;
   }
+}
+
+TEST(ParseTokenizer, ReadsManyMergesWithoutQuadraticTime) {
+  // Quadratic time would be minutes.
+  std::string vocabulary = R"("a":0)";
+  std::string merges;
+  std::string token = "a";
+  for (int i = 1; i <= 500; ++i) {
+    token += 'a';
+    vocabulary += ",\"" + token + "\":" + std::to_string(i);
+  }
+  for (int i = 0; i < 100'000; ++i) merges += std::string(i == 0 ? "" : ",") + R"(["a","a"])";
+
+  const Tokenizer tokenizer = Tokenizer::parse(
+      R"({"model":{"vocab":{)" + vocabulary + R"(},"merges":[)" + merges + "]}}", "x");
+
+  EXPECT_EQ(tokenizer.encode("aaa", SpecialTokens::kNone), (std::vector<TokenId>{1, 0}));
 }
 
 TEST(ParseTokenizer, LeavesLimitsOfLengthToTheRun) {

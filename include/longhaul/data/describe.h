@@ -45,7 +45,8 @@ struct DataDescription {
   std::int64_t train_samples = 0, held_out_samples = 0;
   std::int64_t train_tokens = 0, held_out_tokens = 0;
   std::int64_t train_targets = 0, held_out_targets = 0;
-  LengthStatistics lengths;  // of the training samples
+  std::int64_t samples_with_end = 0;  // training samples: see count_with_end
+  LengthStatistics lengths;           // of the training samples
   // The first epoch; all 0 where no batch was asked for.
   std::int64_t tokens_per_micro_batch = 0;
   std::int64_t micro_batches = 0;
@@ -57,12 +58,17 @@ std::vector<ShownToken> show_tokens(const Dataset& dataset,
                                     std::int64_t sample,
                                     const Tokenizer& tokenizer);
 
+// How many samples have a target among `stop`, the tokens that end a turn or a text. From none of
+// them a model would not learn when to stop: the template keeps its end-of-turn token out of the
+// `generation` tag, or every sample was cut.
+std::int64_t count_with_end(const Dataset& dataset, std::span<const TokenId> stop);
+
 // An empty list gives zeros.
 LengthStatistics length_statistics(std::span<const std::int64_t> lengths);
 
 // `sample`: which training sample to show, taken modulo their number.
 DataDescription describe_data(const LoadedData& data,
-                              const Tokenizer& tokenizer,
+                              const SampleEncoder& encoder,
                               const LoaderRules& rules,
                               std::int64_t sample = 0);
 

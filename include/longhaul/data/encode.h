@@ -49,7 +49,9 @@ class SampleEncoder {
   // its prompt and it are one text for the tokenizer; `eos_token` ends it and is a target.
   //
   // Throws SampleRefused when there is no target, when the template refuses the conversation or
-  // cannot tell its replies apart, when there is no template for a chat or no eos_token for a text.
+  // cannot tell its replies apart, when the tokenizer changes the text so much that the replies
+  // cannot be found among its tokens, when there is no template for a chat or no eos_token for a
+  // text.
   EncodedSample encode(const Sample& sample) const;
 
   // The text that encode() gives the tokenizer.
@@ -60,6 +62,8 @@ class SampleEncoder {
 
  private:
   MarkedConversation mark(const Sample& sample) const;
+  EncodedSample encode_spans(const MarkedConversation& marked, SpecialTokens mode) const;
+  void end_text(EncodedSample& text) const;
 
   Tokenizer tokenizer_;
   TokenizerSettings settings_;

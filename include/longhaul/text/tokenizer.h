@@ -42,7 +42,8 @@ class Tokenizer {
   // The ids of `text`. Every maximal invalid UTF-8 subpart counts as one U+FFFD, which is what
   // Python's bytes.decode(errors="replace") makes of it. Takes n log n time at worst.
   std::vector<TokenId> encode(std::string_view text, SpecialTokens mode) const;
-  // The same ids with their places, which loss masks need.
+  // The same ids with their places, which loss masks need. Throws FormatError when a normalizer
+  // changed the text so much that the tokens cannot be found in it.
   Encoding encode_with_spans(std::string_view text, SpecialTokens mode) const;
 
   // Valid UTF-8: bytes of an incomplete or invalid character come out as U+FFFD. Ids that name no
