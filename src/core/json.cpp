@@ -124,8 +124,9 @@ Json::Members Json::members() const {
 
 Json Json::at(std::string_view key) const {
   const JsonNode* member = get<JsonNode::Object>("object").find(key);
-  if (member == nullptr)
+  if (member == nullptr) {
     throw FormatError(concat(document_->where_missing(node_, key), ": missing"));
+  }
   return {document_, member};
 }
 

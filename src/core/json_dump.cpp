@@ -42,7 +42,7 @@ void append_double(std::string& out, double value) {
   const double size = std::abs(value);
   const bool is_plain = size == 0.0 || (size >= 1e-4 && size < 1e16);
   std::array<char, 32> digits{};
-  const auto end =
+  const auto* const end =
       std::to_chars(digits.data(),
                     digits.data() + digits.size(),
                     value,

@@ -41,7 +41,7 @@ constexpr std::array<Suffix, 14> kSuffixes{{{"b", 1},
 }  // namespace
 
 std::string to_string(Bytes size) {
-  const double count = static_cast<double>(size.count);
+  const auto count = static_cast<double>(size.count);
   if (std::abs(count) < 1024) return concat(size.count, " B");
   if (std::abs(count) < 1048576.0) return with_digits(count / 1024.0, "KiB");
   if (std::abs(count) < 1073741824.0) return with_digits(count / 1048576.0, "MiB");
