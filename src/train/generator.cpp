@@ -145,7 +145,7 @@ class Generator final : public TextGenerator {
     return std::find(stop.begin(), stop.end(), token) != stop.end();
   }
 
-  const CallContext& context_;
+  const CallContext context_;
   ModelFolder folder_;
   Model model_;
   TextSide text_;

@@ -49,7 +49,7 @@ class Trainer {
 
   RunConfig config_;
   TrainObserver& observer_;
-  const CallContext& context_;
+  const CallContext context_;
   RunFolder folder_;
   ModelFolder source_;
   LoadedData data_;

@@ -139,7 +139,7 @@ class LONGHAUL_VISIBLE TrainingHalf {
   virtual Evaluation evaluate(const RunConfig& config,
                               const std::function<void(const Progress&)>& on_progress,
                               const CallContext& context) = 0;
-  // Loads config.model. The context must outlive the generator.
+  // Loads config.model. What the context refers to must outlive the generator.
   virtual std::unique_ptr<TextGenerator> load_generator(
       const RunConfig& config,
       const std::function<void(const Progress&)>& on_progress,
