@@ -1,15 +1,20 @@
-// One lowering in progress. Ops of the compute lane are added in program order; what they read
-// from other lanes they wait for by id.
+// One lowering in progress: the visits in order, and in each the ops of its nodes.
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "longhaul/graph/backward.h"
 #include "longhaul/plan/lower.h"
 
+#include "emitter.h"
+#include "gradients.h"
 #include "residency.h"
+#include "state_buffers.h"
+#include "updates.h"
+#include "visits.h"
 
 namespace longhaul {
 
@@ -17,70 +22,71 @@ class Lowering {
  public:
   Lowering(const ModelGraph& graph,
            const StateFormat& format,
+           const Plan& plan,
            const BatchShape& shape,
            Pass pass,
            int workers);
 
   // Each returns the finished pass.
   LoweredPass train();
+  LoweredPass drain();
   LoweredPass evaluate();
   LoweredPass generate();
 
  private:
-  // --- buffers
-  BufferId add_buffer(const std::string& name, Bytes size, Tier tier = Tier::kDevice);
-  BufferId add_persistent(const std::string& name, Bytes size, Tier tier);
-  // The range of a parameter in an array over its block: weights, gradients, accumulators.
-  Operand slot(TensorId parameter, BufferId array, DType dtype) const;
-  Operand trainable(BlockId block, BufferId array, DType dtype) const;
-  Operand whole(BufferId buffer) const;
-  Operand weight(TensorId parameter) const;
-  Operand input(TensorId tensor, int micro_batch);
+  // Gradients that have left the device and wait for an update in backward, in blocks.
+  static constexpr std::size_t kGradientsInFlight = 2;
+  using Targets = std::vector<TensorId>;  // per input of a node: where a gradient goes, or none
 
-  // --- ops
+  LoweredPass& with_states();
+  void add_records();
+  // Adds an op of the compute lane that belongs to a visit; the first one of a visit waits for
+  // what must have left before it.
   OpId add(Op op);
   void add_scratch(Op& op);
   Op node_op(OpKind kind, const Node& node, int micro_batch) const;
+  Lane lane_of(const Node& node) const;
+  Operand input(TensorId tensor, int micro_batch, Tier tier = Tier::kDevice);
 
   // --- forward
-  void forward_block(BlockId block, int micro_batch);
+  void forward_all();
+  void forward(const Visit& visit);
   void forward_node(const Node& node, int micro_batch);
+  void add_caches(const Node& node, int micro_batch, Op& op);
   void head(const Node& node, int micro_batch);
+  void logits(const Node& node, int micro_batch);
 
-  // --- backward of one micro-batch
-  void add_gradients();
-  void backward(int micro_batch);
-  void backward_node(const Node& node, const std::vector<TensorId>& gradients, int micro_batch);
-  void backward_add(const Node& node, const std::vector<TensorId>& gradients);
-  // Where a gradient goes, and whether something is there already.
-  struct Target {
-    Operand operand;
-    bool accumulates = false;
-  };
-  Target activation_gradient(TensorId tensor, int micro_batch);
-  Target parameter_gradient(const Node& node, TensorId parameter, int micro_batch);
-  void accumulate(const Node& node, int micro_batch);
-  void round_gradients();
+  // --- backward
+  void backward(const Visit& visit);
+  void backward_node(const Node& node, const Targets& targets, int micro_batch);
+  void backward_add(const Node& node, const Targets& targets, int micro_batch);
+  GradientTarget activation_gradient(TensorId tensor, int micro_batch);
+  void wrote(const Node& node, TensorId parameter, int micro_batch, const Operand& gradient);
 
-  // --- end of the step
-  void update();
-  void download(BufferId device, BufferId host);
+  // --- end of blocks and of the step
+  void finish_blocks();
+  void end_step();
 
   const ModelGraph& graph_;
   const StateFormat& format_;
-  const BatchShape& shape_;
+  const Plan& plan_;
+  BatchShape shape_;
   Pass kind_;
   int workers_;
   LoweredPass pass_;
+  Emitter emit_;
   Residency residency_;
+  Gradients gradients_;
+  Updates updates_;
 
-  std::vector<BufferId> gradients_;        // [block], transport dtype
-  std::vector<BufferId> accumulators_;     // [block], fp32; only with several micro-batches
-  std::map<TensorId, BufferId> tables_;    // fp32 accumulators of embedding tables, ditto
-  std::map<TensorId, Operand> d_;          // gradients of the activations of this micro-batch
-  std::map<BufferId, int> sharers_;        // how many tensors of d_ use a buffer
-  std::map<TensorId, bool> has_gradient_;  // parameters written in this micro-batch
-  BufferId results_;
+  std::vector<Targets> gradient_inputs_;                // [node]
+  std::vector<OpId> waits_;                             // of the next op of the compute lane
+  std::map<std::pair<TensorId, int>, Operand> d_;       // gradients of activations
+  std::map<BufferId, int> sharers_;                     // how many of d_ use a buffer
+  Operand losses_;                                      // device, StepResults: the sum of losses
+  std::vector<BlockId> complete_;                       // in this visit, in order
+  std::map<BlockId, Operand> finished_;                 // complete gradients, where they wait
+  std::vector<OpId> updated_;                           // per update in backward: its last op
 };
 
 }  // namespace longhaul

@@ -1,16 +1,104 @@
 #include "longhaul/plan/plan.h"
 
+#include <algorithm>
+
 #include "longhaul/core/error.h"
 
 namespace longhaul {
+namespace {
 
-Plan resident_plan() {
-  return {.policy = "resident"};
+// `pattern` with * for any characters, against all of `text`.
+bool matches(std::string_view pattern, std::string_view text) {
+  const std::size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return pattern == text;
+  if (text.substr(0, star) != pattern.substr(0, star)) return false;
+  const std::string_view rest = pattern.substr(star + 1);
+  for (std::size_t at = star; at <= text.size(); ++at) {
+    if (matches(rest, text.substr(at))) return true;
+  }
+  return false;
 }
 
-Plan make_plan(const std::string& policy) {
-  if (policy == "resident") return resident_plan();
-  throw ConfigError(concat("plan: got \"", policy, "\", expected resident"));
+bool covers(const SavedRule& rule, int micro_batch) {
+  return rule.micro_batches.empty() ||
+         std::find(rule.micro_batches.begin(), rule.micro_batches.end(), micro_batch) !=
+             rule.micro_batches.end();
+}
+
+template <class... Parts>
+void expect(bool holds, const Parts&... parts) {
+  if (!holds) throw ConfigError(concat("plan: ", parts...));
+}
+
+void check_home(const StateHome& home, const std::string& where) {
+  expect(home.ram_share >= 0.0 && home.ram_share <= 1.0,
+         where,
+         ": in_ram: got ",
+         home.ram_share,
+         ", expected 0 to 1");
+  expect(home.tier == Tier::kDisk || home.ram_share == 0.0,
+         where,
+         ": in_ram says how much of a home on disk stays in RAM; the home is ",
+         name_of(home.tier));
+}
+
+void check_block(const BlockPlan& block, const Plan& plan, const std::string& name) {
+  check_home(block.weights, name + ".weights");
+  check_home(block.states, name + ".states");
+  expect(block.update_on != Tier::kDisk, name, ": update_on: expected device or host");
+  expect(block.update_on == Tier::kDevice || block.weights.tier != Tier::kDevice,
+         name,
+         ": an update on the host needs a home of the weights on host or disk; "
+         "keep_on_device leaves a copy on the device");
+  expect(block.update_on == Tier::kDevice || block.states.tier != Tier::kDevice,
+         name,
+         ": an update on the host cannot use states on the device");
+  expect(!block.keeps_weights_on_device || block.weights.tier != Tier::kDevice,
+         name,
+         ": keep_on_device: the home of the weights is the device already");
+  expect(plan.accumulators == Tier::kDevice || block.gradients != Tier::kDevice,
+         name,
+         ": sums on the host leave the gradient there: gradients: host or disk");
+}
+
+}  // namespace
+
+const BlockPlan& Plan::of(const Block& block) const {
+  const auto found = exceptions.find(block.name);
+  return found == exceptions.end() ? blocks : found->second;
+}
+
+SavedAction saved_action(
+    const Plan& plan, const ModelGraph& graph, BlockId reader, TensorId tensor, int micro_batch) {
+  if (graph[tensor].block != reader) return plan.block_inputs;
+  for (const SavedRule& rule : plan.saved) {
+    if (covers(rule, micro_batch) && matches(rule.tensors, graph[tensor].name)) return rule.action;
+  }
+  return SavedAction::kKeep;
+}
+
+void check(const Plan& plan, const ModelGraph& graph) {
+  expect(plan.group >= 0, "group: got ", plan.group, ", expected 0 (all micro-batches) or more");
+  expect(plan.chunk > 0 && plan.chunk % 65536 == 0,
+         "chunk: got ",
+         plan.chunk,
+         " elements, expected a multiple of 65536");
+  expect(plan.staging >= 2, "staging: got ", plan.staging, " slots, expected 2 or more");
+  expect(plan.weight_window >= 0 && plan.saved_window >= 0, "prefetch: expected 0 or more");
+  expect(plan.accumulators != Tier::kDisk, "accumulators: expected device or host");
+  expect(plan.block_inputs != SavedAction::kRecompute,
+         "block_inputs: recompute: another block wrote them; expected keep, host or disk");
+  for (const Block& block : graph.blocks) check_block(plan.of(block), plan, block.name);
+  for (const auto& [name, unused] : plan.exceptions) {
+    const auto is_it = [&name = name](const Block& block) { return block.name == name; };
+    expect(std::any_of(graph.blocks.begin(), graph.blocks.end(), is_it),
+           "blocks: ",
+           name,
+           ": the model has no such block; it has ",
+           graph.blocks.front().name,
+           " to ",
+           graph.blocks.back().name);
+  }
 }
 
 }  // namespace longhaul

@@ -1,59 +1,321 @@
 #include "residency.h"
 
+#include <algorithm>
+
 #include "longhaul/core/error.h"
+#include "longhaul/graph/backward.h"
+
+#include "state_buffers.h"
 
 namespace longhaul {
+namespace {
 
-Residency::Residency(const ModelGraph& graph, const BatchShape& shape, LoweredPass& pass)
-    : graph_(graph), shape_(shape), pass_(pass) {
+bool is_swapped(SavedAction action) {
+  return action == SavedAction::kHost || action == SavedAction::kDisk;
+}
+
+bool contains(const std::vector<TensorId>& list, TensorId id) {
+  return std::find(list.begin(), list.end(), id) != list.end();
+}
+
+bool is_activation(const ModelGraph& graph, TensorId id) {
+  return graph[id].kind == TensorKind::kActivation;
+}
+
+}  // namespace
+
+Residency::Residency(const ModelGraph& graph,
+                     const StateFormat& format,
+                     const Plan& plan,
+                     const BatchShape& shape,
+                     LoweredPass& pass,
+                     Emitter& emit)
+    : graph_(graph),
+      format_(format),
+      plan_(plan),
+      shape_(shape),
+      pass_(pass),
+      emit_(emit),
+      from_disk_("weights from disk",
+                 Tier::kHost,
+                 Bytes{plan.chunk * size_of(format.weight())},
+                 plan.staging) {
   for (const auto& [tensor, buffer] : pass.states.constants) {
     for (int m = 0; m < shape.micro_batches; ++m) {
-      tensors_[{tensor, m}] = {buffer, {}, byte_count(graph[tensor], shape)};
+      places_[{tensor, m}].device = emit.whole(buffer);
     }
+  }
+  for (std::size_t b = 0; b < graph.blocks.size(); ++b) {
+    const bool is_at_home = plan.of(graph.blocks[b]).weights.tier == Tier::kDevice;
+    weights_.push_back(is_at_home ? pass.states.streams[b].front().front().buffer
+                                  : pass.states.weight_copies[b]);
   }
 }
 
-Operand Residency::require(TensorId tensor, int micro_batch) {
-  const auto found = tensors_.find({tensor, micro_batch});
-  if (found != tensors_.end()) return found->second;
-  const Tensor& what = graph_[tensor];
-  longhaul::require(what.kind == TensorKind::kInput, what.name, ": used before it was produced");
-  const std::string name = concat(what.name, "[", micro_batch, "] on the host");
-  const BufferId host =
-      pass_.schedule.add_buffer({name, Tier::kHost, byte_count(what, shape_), true});
-  pass_.inputs.push_back({tensor, micro_batch, host});
-  return tensors_[{tensor, micro_batch}] = upload(host, micro_batch);
+// --- what each visit needs
+
+std::vector<BlockId> Residency::weights_of(BlockId block) const {
+  std::vector<BlockId> owners;
+  for (const NodeId node : graph_[block].nodes) {
+    if (plan_.embeds_on_host && is<Embedding>(graph_[node])) continue;
+    for (const TensorId id : graph_[node].inputs) {
+      if (graph_[id].kind != TensorKind::kParameter) continue;
+      const BlockId owner = graph_[id].block;
+      if (std::find(owners.begin(), owners.end(), owner) == owners.end()) owners.push_back(owner);
+    }
+  }
+  return owners;
 }
 
-Operand Residency::produce(TensorId tensor, int micro_batch) {
+std::vector<NodeId> Residency::recomputed(const Visit& visit) const {
+  std::vector<TensorId> kept;
+  for (const NodeId node : graph_[visit.block].nodes) {
+    for (const TensorId id : graph_[node].inputs) {
+      if (graph_[id].block != visit.block) kept.push_back(id);
+    }
+  }
+  for (const TensorId id : saved_tensors(graph_, visit.block)) {
+    const SavedAction action = saved_action(plan_, graph_, visit.block, id, visit.micro_batch);
+    if (action != SavedAction::kRecompute) kept.push_back(id);
+  }
+  return recompute_closure(graph_, visit.block, kept);
+}
+
+std::vector<TensorId> Residency::backward_needs(const Visit& visit) const {
+  std::vector<TensorId> again;
+  std::vector<TensorId> needs;
+  const auto need = [&](TensorId id) {
+    if (!contains(again, id) && !contains(needs, id)) needs.push_back(id);
+  };
+  for (const NodeId node : recomputed(visit)) {
+    for (const TensorId id : graph_[node].inputs) {
+      if (is_activation(graph_, id)) need(id);
+    }
+    again.insert(again.end(), graph_[node].outputs.begin(), graph_[node].outputs.end());
+  }
+  for (const TensorId id : saved_tensors(graph_, visit.block)) need(id);
+  return needs;
+}
+
+std::vector<Residency::Key> Residency::needs(const Visit& visit) const {
+  std::vector<TensorId> tensors;
+  if (visit.is_backward) {
+    tensors = backward_needs(visit);
+  } else {
+    for (const NodeId node : graph_[visit.block].nodes) {
+      for (const TensorId id : graph_[node].inputs) {
+        const bool is_foreign = is_activation(graph_, id) && graph_[id].block != visit.block;
+        if (is_foreign && !contains(tensors, id)) tensors.push_back(id);
+      }
+    }
+  }
+  std::vector<Key> keys;
+  for (const TensorId id : tensors) {
+    if (is_swapped(saved_action(plan_, graph_, visit.block, id, visit.micro_batch))) {
+      keys.emplace_back(id, visit.micro_batch);
+    }
+  }
+  return keys;
+}
+
+void Residency::begin(std::vector<Visit> visits) {
+  visits_ = std::move(visits);
+  sent_.resize(visits_.size());
+  written_.resize(visits_.size());
+  turns_.resize(graph_.blocks.size());
+  for (std::size_t v = 0; v < visits_.size(); ++v) {
+    const auto turn = static_cast<std::size_t>(visits_[v].turn);
+    needs_.push_back(needs(visits_[v]));
+    for (const Key& key : needs_.back()) places_[key].uses.push_back(v);
+    if (turn < turn_weights_.size()) continue;
+    turn_weights_.push_back(weights_of(visits_[v].block));
+    for (const BlockId block : turn_weights_.back()) turns_[block.index()].push_back(turn);
+  }
+}
+
+// --- moving
+
+std::vector<OpId> Residency::begin_visit(std::size_t visit) {
+  now_ = visit;
+  const std::vector<OpId> release{emit_.last(Lane::kCompute)};
+  const auto turn = static_cast<std::size_t>(visits_[visit].turn);
+  const std::size_t last_turn =
+      std::min(turn_weights_.size() - 1, turn + static_cast<std::size_t>(plan_.weight_window));
+  for (std::size_t t = turn; t <= last_turn; ++t) {
+    for (const BlockId block : turn_weights_[t]) {
+      if (before_use) before_use(block);
+      if (!weights_[block.index()].exists()) fetch_weights(block, release);
+    }
+  }
+  const auto window = static_cast<std::size_t>(plan_.saved_window);
+  for (std::size_t v = visit; v <= std::min(visits_.size() - 1, visit + window); ++v) {
+    for (const Key& key : needs_[v]) {
+      Place& place = places_[key];
+      if (!place.device.exists()) fetch(place, key, release);
+    }
+  }
+  return visit > window ? sent_[visit - window - 1] : std::vector<OpId>{};
+}
+
+void Residency::end_visit(std::size_t visit) {
+  const Visit& now = visits_[visit];
+  std::vector<Key> keys = needs_[visit];
+  for (const NodeId node : graph_[now.block].nodes) {
+    for (const TensorId id : graph_[node].outputs) keys.emplace_back(id, now.micro_batch);
+  }
+  for (const Key& key : keys) {
+    const auto found = places_.find(key);
+    if (found == places_.end()) continue;
+    const bool is_again = graph_[key.first].block == now.block &&
+                          saved_action(plan_, graph_, now.block, key.first, key.second) ==
+                              SavedAction::kRecompute;
+    const bool has_other_readers = is_read_elsewhere(key.first);
+    if (leaves(found->second, visit) || (is_again && !has_other_readers)) {
+      found->second.device = {};
+    }
+  }
+  if (visit + 1 < visits_.size() && visits_[visit + 1].turn == now.turn) return;
+  const auto last = static_cast<std::size_t>(now.turn) + static_cast<std::size_t>(plan_.weight_window);
+  for (const BlockId block : turn_weights_[static_cast<std::size_t>(now.turn)]) {
+    if (is_permanent(block)) continue;
+    const std::vector<std::size_t>& turns = turns_[block.index()];
+    const auto next = std::upper_bound(turns.begin(), turns.end(), static_cast<std::size_t>(now.turn));
+    if (next == turns.end() || *next > last) weights_[block.index()] = {};
+  }
+}
+
+bool Residency::is_permanent(BlockId block) const {
+  return plan_.of(graph_[block]).weights.tier == Tier::kDevice ||
+         pass_.states.weight_copies[block.index()].exists();
+}
+
+bool Residency::is_read_elsewhere(TensorId tensor) const {
+  return std::any_of(graph_.nodes.begin(), graph_.nodes.end(), [&](const Node& node) {
+    return node.block != graph_[tensor].block && contains(node.inputs, tensor);
+  });
+}
+
+// Whether the next use of a tensor lies beyond the window.
+bool Residency::leaves(const Place& place, std::size_t visit) const {
+  const auto next = std::upper_bound(place.uses.begin(), place.uses.end(), visit);
+  return next != place.uses.end() && *next > visit + static_cast<std::size_t>(plan_.saved_window);
+}
+
+void Residency::produced(TensorId tensor, int micro_batch) {
+  const auto found = places_.find({tensor, micro_batch});
+  if (found == places_.end() || found->second.is_sent || found->second.uses.empty()) return;
+  bool will_leave = leaves(found->second, now_);
+  for (const std::size_t use : found->second.uses) {
+    will_leave = will_leave || (use > now_ && leaves(found->second, use));
+  }
+  if (will_leave) send(found->second, found->first);
+}
+
+void Residency::send(Place& place, const Key& key) {
+  place.is_sent = true;
+  const Tensor& tensor = graph_[key.first];
+  const std::string name = concat(tensor.name, "[", key.second, "]");
+  const Bytes size = place.device.size;
+  const BlockId reader = visits_[place.uses.front()].block;
+  place.host = emit_.whole(emit_.add_buffer(name + " on the host", Tier::kHost, size));
+  const std::size_t window = static_cast<std::size_t>(plan_.saved_window) + 2;
+  const std::vector<OpId> room = now_ >= window ? written_[now_ - window] : std::vector<OpId>{};
+  sent_[now_].push_back(emit_.copy(place.device, place.host, room));
+  if (saved_action(plan_, graph_, reader, key.first, key.second) != SavedAction::kDisk) return;
+  place.disk = emit_.whole(emit_.add_buffer(name + " on disk", Tier::kDisk, size));
+  written_[now_].push_back(emit_.copy(place.host, place.disk));
+  place.host = {};
+}
+
+void Residency::fetch(Place& place, const Key& key, const std::vector<OpId>& after) {
+  if (!place.host.exists() && !place.disk.exists()) return;  // still to be produced
+  const std::string name = concat(graph_[key.first].name, "[", key.second, "]");
+  Operand from = place.host;
+  if (!from.exists()) {
+    from = emit_.whole(
+        emit_.add_buffer(name + " back from disk", Tier::kHost, place.disk.size));
+    emit_.copy(place.disk, from, after);
+  }
+  place.device = emit_.whole(emit_.add_buffer(name + ", fetched", Tier::kDevice, from.size));
+  emit_.copy(from, place.device, after);
+}
+
+void Residency::fetch_weights(BlockId block, const std::vector<OpId>& after) {
+  const std::vector<StatePiece>& pieces = pass_.states.streams[block.index()].front();
+  const std::int64_t elements = pass_.states.layouts[block.index()].elements;
+  const std::int64_t size = size_of(format_.weight());
+  const BufferId buffer = emit_.add_buffer(
+      concat("weights of ", graph_[block].name, ", fetched"), Tier::kDevice, Bytes{elements * size});
+  weights_[block.index()] = buffer;
+  for (std::int64_t first = 0; first < elements;) {
+    const std::int64_t wanted = std::min(plan_.chunk, elements - first);
+    Operand from = operand_of(pieces, first, wanted, format_.weight());
+    const Operand to{buffer, Bytes{first * size}, from.size};
+    if (emit_.schedule()[from.buffer].tier == Tier::kDisk) {
+      const Operand slot = from_disk_.next(emit_, from.size);
+      emit_.copy(from, slot);
+      from = slot;
+    }
+    emit_.copy(from, to, after);
+    first += to.size.count / size;
+  }
+}
+
+// --- within a visit
+
+Operand Residency::require(TensorId tensor, int micro_batch, Tier tier) {
+  const Key key{tensor, micro_batch};
+  if (graph_[tensor].kind == TensorKind::kInput) return input(key, tier);
+  Place& place = places_[key];
+  Operand& here = tier == Tier::kDevice ? place.device : place.host;
+  if (!here.exists() && tier == Tier::kDevice) fetch(place, key, {});
+  longhaul::require(here.exists(), graph_[tensor].name, ": used where it is not");
+  return here;
+}
+
+Operand Residency::input(const Key& key, Tier tier) {
+  const Tensor& what = graph_[key.first];
+  Place& place = places_[key];
+  const std::string name = concat(what.name, "[", key.second, "]");
+  if (!place.host.exists()) {
+    const BufferId host =
+        emit_.add_buffer(name + " on the host", Tier::kHost, byte_count(what, shape_), true);
+    pass_.inputs.push_back({key.first, key.second, host});
+    place.host = emit_.whole(host);
+  }
+  if (tier == Tier::kHost) return place.host;
+  if (!place.device.exists()) fetch(place, key, {});
+  return place.device;
+}
+
+Operand Residency::produce(TensorId tensor, int micro_batch, Tier tier) {
   const Tensor& what = graph_[tensor];
-  const Bytes size = byte_count(what, shape_);
   const std::string name = concat(what.name, "[", micro_batch, "]");
-  const BufferId buffer = pass_.schedule.add_buffer({name, Tier::kDevice, size, false});
-  return tensors_[{tensor, micro_batch}] = {buffer, {}, size};
+  Place& place = places_[{tensor, micro_batch}];
+  Operand& here = tier == Tier::kDevice ? place.device : place.host;
+  return here = emit_.whole(emit_.add_buffer(name, tier, byte_count(what, shape_)));
 }
 
-Operand Residency::require_record(BufferId host) {
+Operand Residency::weight(TensorId parameter, Tier tier) {
+  const std::size_t block = graph_[parameter].block.index();
+  const ParameterSlot& slot = pass_.states.layouts[block].slot(parameter);
+  if (tier == Tier::kHost) {
+    return operand_of(
+        pass_.states.streams[block].front(), slot.offset, slot.count, format_.weight());
+  }
+  longhaul::require(weights_[block].exists(), graph_[parameter].name, ": is not on the device");
+  const std::int64_t size = size_of(format_.weight());
+  return {weights_[block], Bytes{slot.offset * size}, Bytes{slot.count * size}};
+}
+
+Operand Residency::record(BufferId host) {
   const auto found = records_.find(host);
   if (found != records_.end()) return found->second;
-  return records_[host] = upload(host, -1);
-}
-
-OpId Residency::arrival(BufferId buffer) const {
-  const auto found = arrivals_.find(buffer);
-  return found == arrivals_.end() ? OpId{} : found->second;
-}
-
-Operand Residency::upload(BufferId host, int micro_batch) {
-  const Buffer source = pass_.schedule[host];
-  const BufferId device =
-      pass_.schedule.add_buffer({source.name + ", uploaded", Tier::kDevice, source.size, false});
-  const Operand to{device, {}, source.size};
-  Op copy{.kind = OpKind::kCopy, .lane = Lane::kH2d, .micro_batch = micro_batch};
-  copy.reads = {{host, {}, source.size}};
-  copy.writes = {to};
-  arrivals_[device] = pass_.schedule.add(std::move(copy));
-  return to;
+  const Operand from = emit_.whole(host);
+  const BufferId device = emit_.add_buffer(
+      emit_.schedule()[host].name + ", uploaded", Tier::kDevice, from.size);
+  emit_.copy(from, emit_.whole(device));
+  return records_[host] = emit_.whole(device);
 }
 
 }  // namespace longhaul

@@ -1,41 +1,94 @@
-// Where every tensor of a pass is, and the only place in lowering that emits transfers.
+// Where every weight and tensor of a pass is, and the only place in lowering that moves them: what
+// a visit needs is fetched before it begins, what will not be needed soon leaves after it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "longhaul/plan/lower.h"
+
+#include "emitter.h"
+#include "visits.h"
 
 namespace longhaul {
 
 class Residency {
  public:
-  Residency(const ModelGraph& graph, const BatchShape& shape, LoweredPass& pass);
+  Residency(const ModelGraph& graph,
+            const StateFormat& format,
+            const Plan& plan,
+            const BatchShape& shape,
+            LoweredPass& pass,
+            Emitter& emit);
 
-  // The device range of a constant, an input or a produced tensor of a micro-batch. An input comes
-  // from the host the first time it is asked for. Throws InvalidArgument for an activation that
-  // nothing produced.
-  Operand require(TensorId tensor, int micro_batch);
+  // --- once per pass: all visits in order
+  void begin(std::vector<Visit> visits);
+  // Before the ops of a visit: fetches for it and for those within the windows ahead of it.
+  // Returns the ops that its first op must wait for, so that what leaves does not pile up.
+  std::vector<OpId> begin_visit(std::size_t visit);
+  void end_visit(std::size_t visit);
 
-  // A fresh device buffer for what a node is about to write.
-  Operand produce(TensorId tensor, int micro_batch);
+  // --- within a visit
+  // The range of a constant, an input or a produced tensor of a micro-batch on `tier` (device or
+  // host). An input comes the first time it is asked for. Throws InvalidArgument for an activation
+  // that is not there.
+  Operand require(TensorId tensor, int micro_batch, Tier tier = Tier::kDevice);
+  // A fresh buffer for what a node is about to write.
+  Operand produce(TensorId tensor, int micro_batch, Tier tier = Tier::kDevice);
+  // After the node: sends what will leave.
+  void produced(TensorId tensor, int micro_batch);
+  // The weight as the device computes with it, or where the host finds it.
+  Operand weight(TensorId parameter, Tier tier = Tier::kDevice);
+  // The device copy of a record on the host.
+  Operand record(BufferId host);
 
-  // The device copy of a record that the trainer writes on the host before the pass.
-  Operand require_record(BufferId host);
+  // Called before the weights of a block are used or fetched: whoever must change them first.
+  std::function<void(BlockId)> before_use;
 
-  // The transfer after which `buffer` may be read; none for what the compute lane wrote.
-  OpId arrival(BufferId buffer) const;
+  // What backward of a visit runs again, in order.
+  std::vector<NodeId> recomputed(const Visit& visit) const;
 
  private:
-  Operand upload(BufferId host, int micro_batch);
+  using Key = std::pair<TensorId, int>;
+  struct Place {
+    Operand device;
+    Operand host;
+    Operand disk;
+    bool is_sent = false;
+    std::vector<std::size_t> uses;  // visits, in order; of what may leave only
+  };
+
+  std::vector<Key> needs(const Visit& visit) const;
+  std::vector<TensorId> backward_needs(const Visit& visit) const;
+  std::vector<BlockId> weights_of(BlockId block) const;
+  bool is_permanent(BlockId block) const;
+  bool is_read_elsewhere(TensorId tensor) const;
+  bool leaves(const Place& place, std::size_t visit) const;
+  void send(Place& place, const Key& key);
+  void fetch(Place& place, const Key& key, const std::vector<OpId>& after);
+  void fetch_weights(BlockId block, const std::vector<OpId>& after);
+  Operand input(const Key& key, Tier tier);
 
   const ModelGraph& graph_;
+  const StateFormat& format_;
+  const Plan& plan_;
   const BatchShape& shape_;
   LoweredPass& pass_;
-  std::map<std::pair<TensorId, int>, Operand> tensors_;
+  Emitter& emit_;
+  std::vector<Visit> visits_;
+  std::size_t now_ = 0;
+  std::map<Key, Place> places_;
+  std::vector<BufferId> weights_;               // [block], on the device, or none
   std::map<BufferId, Operand> records_;
-  std::map<BufferId, OpId> arrivals_;
+  std::vector<std::vector<Key>> needs_;            // [visit]
+  std::vector<std::vector<BlockId>> turn_weights_;  // [turn]: whose weights it uses
+  std::vector<std::vector<std::size_t>> turns_;     // [block]: turns that use its weights
+  std::vector<std::vector<OpId>> sent_;             // [visit]: copies to the host that began in it
+  std::vector<std::vector<OpId>> written_;          // [visit]: those that went on to disk
+  Ring from_disk_;
 };
 
 }  // namespace longhaul

@@ -18,7 +18,7 @@ EngineOptions options_for(int micro_batches, int threads) {
   BatchShape train = kShape;
   train.micro_batches = micro_batches;
   return {.format = adamw_format(Precision::kF32),
-          .plan = resident_plan(),
+          .plan = Plan{},
           .passes = {{Pass::kTrain, train}, {Pass::kEvaluate, kShape}},
           .threads = threads};
 }

@@ -21,7 +21,7 @@ BatchShape shape_of(Pass pass, int micro_batches) {
 LoweredPass lower_small(Pass pass, int micro_batches, bool is_tied = true) {
   return lower(test::small_decoder(DType::kBF16, is_tied),
                adamw_format(Precision::kBF16),
-               resident_plan(),
+               Plan{},
                shape_of(pass, micro_batches),
                pass,
                2);
@@ -125,7 +125,7 @@ TEST(Lower, LeavesFrozenParametersWithoutGradientOrUpdate) {
   graph.tensors[graph.blocks[2].parameters[1].index()].is_trainable = true;
   const LoweredPass pass = lower(graph,
                                  adamw_format(Precision::kF32),
-                                 resident_plan(),
+                                 Plan{},
                                  shape_of(Pass::kTrain, 1),
                                  Pass::kTrain,
                                  1);

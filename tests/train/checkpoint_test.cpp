@@ -34,7 +34,7 @@ struct Session {
       : golden(test::load_golden_model(name)),
         engine(make_model(golden.config, precision == Precision::kF32 ? DType::kF32 : DType::kBF16),
                {.format = adamw_format(precision),
-                .plan = resident_plan(),
+                .plan = Plan{},
                 .passes = {{Pass::kTrain, kShape}},
                 .threads = 2}),
         batch(test::pack(golden.expected.at("batches").at(std::size_t{0}), 0, 3, kShape)) {

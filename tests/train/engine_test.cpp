@@ -56,7 +56,7 @@ std::unique_ptr<Engine> make_engine(const GoldenModel& golden,
                                     int threads) {
   auto engine = std::make_unique<Engine>(make_model(golden.config, dtype_of(precision)),
                                          EngineOptions{.format = adamw_format(precision),
-                                                       .plan = resident_plan(),
+                                                       .plan = Plan{},
                                                        .passes = std::move(passes),
                                                        .threads = threads});
   test::load_weights(*engine, golden.weights);
@@ -228,7 +228,7 @@ TEST(Engine, RefusesACapThatIsOneByteTooSmall) {
   const GoldenModel golden = test::load_golden_model("llama_tied");
   const auto fits = make_engine(golden, Precision::kF32, {{Pass::kTrain, shape_of(1)}}, 1);
   EngineOptions options{.format = adamw_format(Precision::kF32),
-                        .plan = resident_plan(),
+                        .plan = Plan{},
                         .passes = {{Pass::kTrain, shape_of(1)}}};
   options.caps.bytes[0] = fits->device_bytes() - Bytes{1};
   EXPECT_THROW(Engine(make_model(golden.config, DType::kF32), options), DoesNotFit);

@@ -24,7 +24,7 @@ std::unique_ptr<Engine> weights_only(const ModelFolder& folder, Precision precis
   return std::make_unique<Engine>(
       make_model(folder.config(), dtype),
       EngineOptions{.format = {precision, {adamw_format(precision).streams.front()}},
-                    .plan = resident_plan(),
+                    .plan = Plan{},
                     .passes = {{Pass::kEvaluate, shape}}});
 }
 

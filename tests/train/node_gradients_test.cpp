@@ -304,7 +304,7 @@ class Trial {
       : test_(test),
         engine_(make_case_model(test, dtype),
                 {.format = adamw_format(dtype == DType::kF32 ? Precision::kF32 : Precision::kBF16),
-                 .plan = resident_plan(),
+                 .plan = Plan{},
                  .passes = {{Pass::kTrain, kShape}, {Pass::kEvaluate, kShape}},
                  .threads = 2}) {
     for (const TensorId id : parameters_of(graph())) {

@@ -14,17 +14,30 @@
 namespace longhaul {
 
 enum class Pass : std::uint8_t {
-  kTrain,     // forward, backward, update
+  kTrain,     // forward, backward, update; with updates in the next forward: the steady step
+  kFirst,     // such a step when no update is pending
+  kDrain,     // the pending updates alone
   kEvaluate,  // forward and loss
   kPrefill,   // forward over a prompt: fills the key/value caches, logits of segment 0's last token
   kDecode,    // one token against the caches: the logits that follow it
 };
 
+// Elements [first, first + count) of a stream of a block, from byte 0 of `buffer`.
+struct StatePiece {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+  BufferId buffer;
+};
+
 // Buffers of the states, the same in every pass of a run: they are added first, in this order.
 struct StateBuffers {
-  std::vector<BlockLayout> layouts;            // [block]
-  std::vector<std::vector<BufferId>> streams;  // [block][stream of the format]
+  std::vector<BlockLayout> layouts;                              // [block]
+  std::vector<std::vector<std::vector<StatePiece>>> streams;     // [block][stream of the format]
+  std::vector<BufferId> weight_copies;                           // [block] on the device, or none
   std::vector<std::pair<TensorId, BufferId>> constants;
+  // With updates in the next forward: what they need of the step before.
+  std::vector<BufferId> pending_gradients;  // [block]
+  BufferId pending_scalars;                 // host
 };
 
 // One input tensor of one micro-batch: written by the trainer on the host before the pass.
@@ -47,6 +60,7 @@ struct LoweredPass {
 // The rows of the key/value caches of prefill and decode are shape.positions; decode has one token.
 // `workers`: threads of the compute lane, which scale the scratch of ops and nothing else.
 // In training, `shape.micro_batches` micro-batches make one optimizer step.
+// Throws ConfigError when the plan is impossible for the graph or the batch: see check(Plan).
 LoweredPass lower(const ModelGraph& graph,
                   const StateFormat& format,
                   const Plan& plan,

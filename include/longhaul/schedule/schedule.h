@@ -35,8 +35,8 @@ enum class OpKind : std::uint8_t {
   kAccumulate,  // reads {gradient}; writes {fp32 accumulator}
   kRound,       // reads {accumulator, second accumulator}; writes {gradient}
   kGradientNorm,  // a block: reads {gradient}; writes {partial sums}
-  kClip,          // reads {scalars, partial sums...}; writes {results, clip factor}
-  kUpdate,        // a block: reads {gradient, scalars, clip factor}; writes {state streams...}
+  kClip,          // reads {scalars, partial sums...}; writes {results, update scalars}
+  kUpdate,        // elements of a block: reads {gradient, update scalars}; writes {streams...}
   kPrefill,       // an attention node: like kForward, and writes {..., key cache, value cache}
   kDecode,        // the same for one token, reads {..., cache position} at the end
   kLogits,        // reads {hidden, weight, row index}; writes {logits [vocabulary]}
@@ -67,6 +67,7 @@ struct Op {
   NodeId node;
   BlockId block;
   int micro_batch = -1;
+  std::int64_t first_element = 0;  // of the block's layout, where the ranges of an update begin
   std::vector<Operand> reads;
   std::vector<Operand> writes;
   // Bit i: writes[i] is added to what is there instead of replacing it.

@@ -26,7 +26,7 @@ int main() {
     const Model model = make_model(Json::parse(kConfig, "config.json"), DType::kBF16);
     const StateFormat format = adamw_format(Precision::kBF16);
     const BatchShape shape{.tokens = 2048, .max_segments = 16, .positions = 2048};
-    LoweredPass pass = lower(model.graph, format, resident_plan(), shape, Pass::kTrain, 2);
+    LoweredPass pass = lower(model.graph, format, Plan{}, shape, Pass::kTrain, 2);
     const std::size_t ops = pass.schedule.ops().size();
     const PlacedSchedule placed = place(std::move(pass.schedule));
 

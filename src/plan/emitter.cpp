@@ -1,0 +1,90 @@
+#include "emitter.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "longhaul/core/error.h"
+
+namespace longhaul {
+namespace {
+
+Lane lane_between(Tier from, Tier to) {
+  if (from == Tier::kDevice) return to == Tier::kDevice ? Lane::kCompute : Lane::kD2h;
+  if (to == Tier::kDevice) return Lane::kH2d;
+  if (from == Tier::kDisk) return Lane::kDiskRead;
+  return to == Tier::kDisk ? Lane::kDiskWrite : Lane::kHost;
+}
+
+}  // namespace
+
+BufferId Emitter::add_buffer(const std::string& name, Tier tier, Bytes size, bool is_persistent) {
+  return schedule_.add_buffer({name, tier, size, is_persistent});
+}
+
+Operand Emitter::whole(BufferId buffer) const {
+  return {buffer, {}, schedule_[buffer].size};
+}
+
+void Emitter::collect(const Operand& operand, bool is_write, std::vector<OpId>& after) const {
+  if (!operand.exists() || operand.buffer.index() >= uses_.size()) return;
+  const Bytes end = operand.offset + operand.size;
+  for (const Use& use : uses_[operand.buffer.index()]) {
+    const bool is_conflict = is_write || use.is_write;
+    if (is_conflict && use.begin < end && operand.offset < use.end) after.push_back(use.op);
+  }
+}
+
+// A write that covers earlier uses stands for them: whoever waits for it waits for them. Of equal
+// reads on one lane the last stands for all.
+void Emitter::note(const Operand& operand, bool is_write, OpId op, Lane lane) {
+  if (!operand.exists()) return;
+  if (uses_.size() <= operand.buffer.index()) uses_.resize(operand.buffer.index() + 1);
+  std::vector<Use>& uses = uses_[operand.buffer.index()];
+  const Use now{operand.offset, operand.offset + operand.size, op, lane, is_write};
+  std::erase_if(uses, [&](const Use& use) {
+    const bool is_covered = now.begin <= use.begin && use.end <= now.end;
+    return is_covered && use.op != op && (is_write || (!use.is_write && use.lane == lane));
+  });
+  uses.push_back(now);
+}
+
+OpId Emitter::add(Op op, const std::vector<OpId>& after) {
+  std::vector<OpId> all = after;
+  for (const Operand& read : op.reads) collect(read, false, all);
+  for (const Operand& write : op.writes) collect(write, true, all);
+  collect(op.scratch, true, all);
+  const OpId id = schedule_.add(std::move(op), all);
+  const Op& added = schedule_[id];
+  for (const Operand& read : added.reads) note(read, false, id, added.lane);
+  for (const Operand& write : added.writes) note(write, true, id, added.lane);
+  note(added.scratch, true, id, added.lane);
+  last_[static_cast<std::size_t>(added.lane)] = id;
+  return id;
+}
+
+OpId Emitter::copy(const Operand& from, const Operand& to, const std::vector<OpId>& after) {
+  const Tier source = schedule_[from.buffer].tier;
+  const Tier target = schedule_[to.buffer].tier;
+  require((source == Tier::kDisk) + (target == Tier::kDevice) < 2 &&
+              (source == Tier::kDevice) + (target == Tier::kDisk) < 2,
+          "lower: no lane joins ",
+          name_of(source),
+          " and ",
+          name_of(target));
+  require(from.size == to.size, "lower: a copy of ", from.size.count, " B to ", to.size.count, " B");
+  Op op{.kind = OpKind::kCopy, .lane = lane_between(source, target)};
+  op.reads = {from};
+  op.writes = {to};
+  return add(std::move(op), after);
+}
+
+Operand Ring::next(Emitter& emit, Bytes size) {
+  require(size <= slot_, name_, ": ", size.count, " B do not fit a slot of ", slot_.count, " B");
+  const std::size_t slot = turn_++ % static_cast<std::size_t>(slots_);
+  if (slot == buffers_.size()) {
+    buffers_.push_back(emit.add_buffer(concat(name_, ", slot ", slot), tier_, slot_));
+  }
+  return {buffers_[slot], {}, size};
+}
+
+}  // namespace longhaul

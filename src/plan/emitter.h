@@ -1,0 +1,63 @@
+// Adds ops to a schedule and finds their dependencies: an op waits for every earlier op that
+// touched the same bytes where one of the two writes. Nothing in lowering names a dependency that
+// follows from the data; what is named is only how far ahead transfers may run.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "longhaul/schedule/schedule.h"
+
+namespace longhaul {
+
+class Emitter {
+ public:
+  explicit Emitter(Schedule& schedule) : schedule_(schedule) {}
+
+  BufferId add_buffer(const std::string& name, Tier tier, Bytes size, bool is_persistent = false);
+  Operand whole(BufferId buffer) const;
+
+  // Also after the ops of `after`; ids that do not exist are passed over.
+  OpId add(Op op, const std::vector<OpId>& after = {});
+  // A copy on the lane that joins the two tiers. Not between disk and device.
+  OpId copy(const Operand& from, const Operand& to, const std::vector<OpId>& after = {});
+
+  // The op added last on a lane.
+  OpId last(Lane lane) const { return last_[static_cast<std::size_t>(lane)]; }
+  Schedule& schedule() { return schedule_; }
+
+ private:
+  struct Use {
+    Bytes begin;
+    Bytes end;
+    OpId op;
+    Lane lane;
+    bool is_write;
+  };
+  void note(const Operand& operand, bool is_write, OpId op, Lane lane);
+  void collect(const Operand& operand, bool is_write, std::vector<OpId>& after) const;
+
+  Schedule& schedule_;
+  std::vector<std::vector<Use>> uses_;  // [buffer]
+  std::array<OpId, kLaneCount> last_{};
+};
+
+// Slots of equal size that are taken in turn; whoever takes one waits for its last user.
+class Ring {
+ public:
+  Ring(std::string name, Tier tier, Bytes slot, int slots)
+      : name_(std::move(name)), tier_(tier), slot_(slot), slots_(slots) {}
+
+  // `size` bytes of the next slot; the buffers are added when first used.
+  Operand next(Emitter& emit, Bytes size);
+
+ private:
+  std::string name_;
+  Tier tier_;
+  Bytes slot_;
+  int slots_;
+  std::vector<BufferId> buffers_;
+  std::size_t turn_ = 0;
+};
+
+}  // namespace longhaul

@@ -1,0 +1,241 @@
+#include "gradients.h"
+
+#include <algorithm>
+
+#include "longhaul/core/error.h"
+#include "longhaul/graph/backward.h"
+
+namespace longhaul {
+
+Gradients::Gradients(const ModelGraph& graph,
+                     const StateFormat& format,
+                     const Plan& plan,
+                     const BatchShape& shape,
+                     LoweredPass& pass,
+                     Emitter& emit)
+    : graph_(graph),
+      format_(format),
+      plan_(plan),
+      shape_(shape),
+      pass_(pass),
+      emit_(emit),
+      transport_(format.transport()),
+      states_(graph.blocks.size()) {
+  for (const Node& node : graph.nodes) {
+    for (const TensorId id : node.inputs) {
+      if (!graph[id].is_trainable) continue;
+      ++users_[id];
+      states_[graph[id].block.index()].left += shape.micro_batches;
+    }
+  }
+  for (std::size_t b = 0; b < states_.size(); ++b) {
+    states_[b].on_host.resize(layout(make_id<BlockId>(b)).slots.size(), false);
+  }
+}
+
+Operand Gradients::slot_of(const Operand& array, TensorId parameter, DType dtype) const {
+  const ParameterSlot& slot = layout(graph_[parameter].block).slot(parameter);
+  const std::int64_t size = size_of(dtype);
+  return {array.buffer, array.offset + Bytes{slot.offset * size}, Bytes{slot.count * size}};
+}
+
+Operand& Gradients::array(
+    Operand& array, BlockId block, const char* what, DType dtype, Tier tier) {
+  if (array.exists()) return array;
+  const BufferId pending = pass_.states.pending_gradients[block.index()];
+  if (pending.exists() && dtype == transport_ && how(block).gradients == tier) {
+    return array = emit_.whole(pending);
+  }
+  const Bytes size{layout(block).trainable * size_of(dtype)};
+  return array = emit_.whole(emit_.add_buffer(what + graph_[block].name, tier, size));
+}
+
+GradientTarget Gradients::target(const Node& node, TensorId parameter, int micro_batch) {
+  const BlockId block = graph_[parameter].block;
+  if (is<Embedding>(node)) return table_target(parameter);
+  if (sums_on_host() || (plan_.embeds_on_host && is_tied(parameter))) {
+    const std::string name = concat("d_", graph_[parameter].name, "[", micro_batch, "]");
+    const Bytes size{element_count(graph_[parameter], shape_) * size_of(transport_)};
+    return {emit_.whole(emit_.add_buffer(name, Tier::kDevice, size))};
+  }
+  State& state = states_[block.index()];
+  const Operand& all = array(state.device, block, "gradients of ", transport_, Tier::kDevice);
+  return {slot_of(all, parameter, transport_)};
+}
+
+// Rows are added to what is there: zeros, earlier micro-batches, or the head's gradient.
+GradientTarget Gradients::table_target(TensorId table) {
+  const BlockId block = graph_[table].block;
+  State& state = states_[block.index()];
+  const Tier tier = plan_.embeds_on_host ? Tier::kHost : Tier::kDevice;
+  Operand target;
+  bool is_empty = !is_tied(table);
+  if (shape_.micro_batches == 1) {
+    Operand& all = tier == Tier::kHost ? state.host : state.device;
+    target = slot_of(array(all, block, "gradients of ", transport_, tier), table, transport_);
+  } else {
+    const auto [found, is_new] = tables_.try_emplace(table);
+    if (is_new) {
+      const Bytes size{element_count(graph_[table], shape_) * size_of(DType::kF32)};
+      found->second = emit_.whole(emit_.add_buffer("sums of rows of " + graph_[table].name, tier, size));
+    }
+    target = found->second;
+    is_empty = is_new;
+  }
+  if (is_empty) {
+    Op clear{.kind = OpKind::kFill,
+             .lane = tier == Tier::kHost ? Lane::kHost : Lane::kCompute,
+             .block = block};
+    clear.writes = {target};
+    emit_.add(std::move(clear));
+  }
+  return {target, true};
+}
+
+bool Gradients::wrote(const Node& node,
+                      TensorId parameter,
+                      int micro_batch,
+                      const Operand& gradient) {
+  State& state = states_[graph_[parameter].block.index()];
+  if (is<Embedding>(node)) {
+    if (shape_.micro_batches > 1 && is_last(micro_batch)) round_table(parameter);
+    if (plan_.embeds_on_host && is_last(micro_batch)) mark_on_host(parameter);
+  } else if (shape_.micro_batches > 1) {
+    accumulate(node, parameter, micro_batch, gradient);
+  } else if (plan_.embeds_on_host && is_tied(parameter)) {
+    const BlockId block = graph_[parameter].block;
+    const Operand& all = array(state.host, block, "gradients of ", transport_, Tier::kHost);
+    emit_.copy(gradient, slot_of(all, parameter, transport_));
+  }
+  return --state.left == 0;
+}
+
+void Gradients::mark_on_host(TensorId parameter) {
+  const BlockLayout& slots = layout(graph_[parameter].block);
+  for (std::size_t s = 0; s < slots.slots.size(); ++s) {
+    if (slots.slots[s].parameter != parameter) continue;
+    states_[graph_[parameter].block.index()].on_host[s] = true;
+  }
+}
+
+// Adds a micro-batch's rounded gradient to the fp32 sum; the last one is added and rounded in one.
+void Gradients::accumulate(const Node& node,
+                           TensorId parameter,
+                           int micro_batch,
+                           const Operand& gradient) {
+  const BlockId block = graph_[parameter].block;
+  State& state = states_[block.index()];
+  const Tier tier = plan_.accumulators;
+  Operand here = gradient;
+  if (tier == Tier::kHost) {
+    const std::string name = emit_.schedule()[gradient.buffer].name + " on the host";
+    here = emit_.whole(emit_.add_buffer(name, Tier::kHost, gradient.size));
+    emit_.copy(gradient, here);
+  }
+  if (is_last(micro_batch) && is_tied(parameter)) {
+    head_last_[parameter] = here;  // the embedding is still to come
+    return;
+  }
+  Operand& sums = tier == Tier::kHost ? state.host_sums : state.device_sums;
+  const Operand sum =
+      slot_of(array(sums, block, "sums of gradients of ", DType::kF32, tier), parameter, DType::kF32);
+  Op op{.kind = is_last(micro_batch) ? OpKind::kRound : OpKind::kAccumulate,
+        .lane = tier == Tier::kHost ? Lane::kHost : Lane::kCompute,
+        .node = make_id<NodeId>(static_cast<std::size_t>(&node - graph_.nodes.data())),
+        .block = block,
+        .micro_batch = micro_batch};
+  if (is_last(micro_batch)) {
+    Operand& all = tier == Tier::kHost ? state.host : state.device;
+    op.reads = {sum, here, {}};
+    op.writes = {slot_of(array(all, block, "gradients of ", transport_, tier), parameter, transport_)};
+    if (tier == Tier::kHost) mark_on_host(parameter);
+  } else {
+    op.reads = {here};
+    op.writes = {sum};
+    op.accumulates = micro_batch > 0 ? 1 : 0;
+  }
+  emit_.add(std::move(op));
+}
+
+void Gradients::round_table(TensorId table) {
+  const BlockId block = graph_[table].block;
+  State& state = states_[block.index()];
+  const Tier tier = plan_.embeds_on_host ? Tier::kHost : Tier::kDevice;
+  Operand& all = tier == Tier::kHost ? state.host : state.device;
+  Operand& sums = tier == Tier::kHost ? state.host_sums : state.device_sums;
+  const Operand rows = tables_.at(table);
+  Op op{.kind = OpKind::kRound,
+        .lane = tier == Tier::kHost ? Lane::kHost : Lane::kCompute,
+        .block = block};
+  if (is_tied(table)) {
+    op.reads = {slot_of(sums, table, DType::kF32), head_last_.at(table), rows};
+  } else {
+    op.reads = {rows, {}, {}};
+  }
+  op.writes = {slot_of(array(all, block, "gradients of ", transport_, tier), table, transport_)};
+  emit_.add(std::move(op));
+}
+
+Operand Gradients::finish(BlockId block, const std::vector<OpId>& after) {
+  State& state = states_[block.index()];
+  const BlockLayout& slots = layout(block);
+  const std::int64_t size = size_of(transport_);
+  const bool is_all_on_device =
+      std::none_of(state.on_host.begin(), state.on_host.end(), [](bool here) { return here; });
+  if (is_all_on_device) measure(block, state.device, Lane::kCompute);
+  if (how(block).gradients == Tier::kDevice) return state.device;
+
+  const Operand host = array(state.host, block, "gradients of ", transport_, Tier::kHost);
+  for (std::size_t s = 0; s < slots.slots.size() && slots.slots[s].offset < slots.trainable; ++s) {
+    if (state.on_host[s]) continue;
+    const std::int64_t first = slots.slots[s].offset;
+    std::size_t next = s + 1;
+    while (next < slots.slots.size() && slots.slots[next].offset < slots.trainable &&
+           !state.on_host[next]) {
+      ++next;
+    }
+    const bool is_end = next == slots.slots.size() || slots.slots[next].offset >= slots.trainable;
+    const std::int64_t end = is_end ? slots.trainable : slots.slots[next].offset;
+    for (std::int64_t at = first; at < end; at += plan_.chunk) {
+      const Bytes offset{at * size};
+      const Bytes bytes{std::min(plan_.chunk, end - at) * size};
+      emit_.copy({state.device.buffer, state.device.offset + offset, bytes},
+                 {host.buffer, host.offset + offset, bytes},
+                 after);
+    }
+    s = next - 1;
+  }
+  if (!is_all_on_device) measure(block, host, Lane::kHost);
+  if (how(block).gradients == Tier::kHost) return host;
+
+  Operand disk;
+  array(disk, block, "gradients on disk of ", transport_, Tier::kDisk);
+  for (std::int64_t at = 0; at < slots.trainable; at += plan_.chunk) {
+    const Bytes offset{at * size};
+    const Bytes bytes{std::min(plan_.chunk, slots.trainable - at) * size};
+    emit_.copy({host.buffer, host.offset + offset, bytes}, {disk.buffer, offset, bytes});
+  }
+  return disk;
+}
+
+void Gradients::measure(BlockId block, const Operand& gradient, Lane lane) {
+  const Bytes size{norm_partials(layout(block)).chunks * 16};
+  const std::string name = "norm of " + graph_[block].name;
+  const Tier tier = lane == Lane::kHost ? Tier::kHost : Tier::kDevice;
+  const Operand partials = emit_.whole(emit_.add_buffer(name, tier, size));
+  Op op{.kind = OpKind::kGradientNorm, .lane = lane, .block = block};
+  op.reads = {gradient};
+  op.writes = {partials};
+  emit_.add(std::move(op));
+  Operand& norm = states_[block.index()].norm;
+  norm = partials;
+  if (tier == Tier::kHost) return;
+  norm = emit_.whole(emit_.add_buffer(name + ", on the host", Tier::kHost, size));
+  emit_.copy(partials, norm);
+}
+
+Operand Gradients::norm(BlockId block) const {
+  return states_[block.index()].norm;
+}
+
+}  // namespace longhaul
