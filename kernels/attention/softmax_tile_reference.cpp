@@ -23,8 +23,9 @@ void store(void* array, std::int64_t index, float x, DType dtype) {
 void softmax_tile_reference(const SoftmaxTile& args, const Launch& /*launch*/) {
   for (std::int64_t r = 0; r < kTile; ++r) {
     const float* s = args.scores + r * kTile;
-    for (std::int64_t c = 0; c < kTile; ++c)
+    for (std::int64_t c = 0; c < kTile; ++c) {
       store(args.probabilities, r * kTile + c, 0, args.dtype);
+    }
     if (args.first[r] >= args.last[r]) continue;
     float maximum = args.maximum[r];
     for (std::int64_t c = args.first[r]; c < args.last[r]; ++c) {
@@ -39,8 +40,9 @@ void softmax_tile_reference(const SoftmaxTile& args, const Launch& /*launch*/) {
     const float factor = std::exp(args.maximum[r] - maximum);
     args.maximum[r] = maximum;
     args.sum[r] = factor * args.sum[r] + sum;
-    for (std::int64_t d = 0; d < args.head_dim; ++d)
+    for (std::int64_t d = 0; d < args.head_dim; ++d) {
       args.accumulator[r * args.head_dim + d] *= factor;
+    }
   }
 }
 

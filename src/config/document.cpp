@@ -221,8 +221,8 @@ bool is_plain_character(char c) {
 }
 
 bool needs_quotes(const std::string& text) {
-  static const std::set<std::string> kNull{"null", "Null", "NULL"};
-  if (text.empty() || kNull.contains(text)) return true;
+  static const std::set<std::string> null_words{"null", "Null", "NULL"};
+  if (text.empty() || null_words.contains(text)) return true;
   const char first = text.front();
   const bool starts_plain = std::isalnum(static_cast<unsigned char>(first)) != 0 || first == '_' ||
                             first == '/' || (first == '.' && text != "...");

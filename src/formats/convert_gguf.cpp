@@ -113,22 +113,22 @@ std::string_view torch_name(DType dtype) {
 
 }  // namespace
 
-GgufConversion convert_gguf(const std::filesystem::path& path,
+GgufConversion convert_gguf(const std::filesystem::path& file,
                             const std::filesystem::path& folder,
                             const GgufConversionOptions& options,
                             FileOps& files) {
-  const GgufFile file(path, files);
-  const GgufModel model = make_gguf_model(file);
-  GgufTokenizer tokenizer = make_gguf_tokenizer(file.metadata(), model.context);
+  const GgufFile gguf(file, files);
+  const GgufModel model = make_gguf_model(gguf);
+  GgufTokenizer tokenizer = make_gguf_tokenizer(gguf.metadata(), model.context);
   if (tokenizer.tokens > model.vocabulary) {
-    throw FormatError(concat(path.string(),
+    throw FormatError(concat(file.string(),
                              ": tokenizer.ggml.tokens: has ",
                              tokenizer.tokens,
                              " tokens, but the embedding ",
                              model.vocabulary,
                              " rows"));
   }
-  GgufConversion result{model.architecture, choose_dtype(file, model.sources), 0, model.vocabulary};
+  GgufConversion result{model.architecture, choose_dtype(gguf, model.sources), 0, model.vocabulary};
 
   ModelFolderContent content;
   Json::Members config = model.config;
@@ -147,7 +147,7 @@ GgufConversion convert_gguf(const std::filesystem::path& path,
   std::int64_t done = 0;
   auto next = model.sources.begin();
   const auto fill_next = [&](const TensorSpec& spec, std::span<std::byte> out) {
-    fill(file, *next++, result.dtype, out);
+    fill(gguf, *next++, result.dtype, out);
     done += element_count(spec);
     if (options.on_progress) options.on_progress(done, result.parameters);
   };

@@ -22,14 +22,14 @@ struct TypeEntry {
 constexpr std::array<TypeEntry, 11> kTypes = {{
     {GgmlType::kF32, "F32", {1, 4}},
     {GgmlType::kF16, "F16", {1, 2}},
-    {GgmlType::kQ4_0, "Q4_0", {32, 2 + 16}},
-    {GgmlType::kQ4_1, "Q4_1", {32, 2 + 2 + 16}},
-    {GgmlType::kQ5_0, "Q5_0", {32, 2 + 4 + 16}},
-    {GgmlType::kQ5_1, "Q5_1", {32, 2 + 2 + 4 + 16}},
-    {GgmlType::kQ8_0, "Q8_0", {32, 2 + 32}},
-    {GgmlType::kQ4_K, "Q4_K", {256, 2 + 2 + 12 + 128}},
-    {GgmlType::kQ5_K, "Q5_K", {256, 2 + 2 + 12 + 32 + 128}},
-    {GgmlType::kQ6_K, "Q6_K", {256, 128 + 64 + 16 + 2}},
+    {GgmlType::kQ40, "Q4_0", {32, 2 + 16}},
+    {GgmlType::kQ41, "Q4_1", {32, 2 + 2 + 16}},
+    {GgmlType::kQ50, "Q5_0", {32, 2 + 4 + 16}},
+    {GgmlType::kQ51, "Q5_1", {32, 2 + 2 + 4 + 16}},
+    {GgmlType::kQ80, "Q8_0", {32, 2 + 32}},
+    {GgmlType::kQ4K, "Q4_K", {256, 2 + 2 + 12 + 128}},
+    {GgmlType::kQ5K, "Q5_K", {256, 2 + 2 + 12 + 32 + 128}},
+    {GgmlType::kQ6K, "Q6_K", {256, 128 + 64 + 16 + 2}},
     {GgmlType::kBF16, "BF16", {1, 2}},
 }};
 
@@ -148,7 +148,7 @@ void decode_k45(float scale,
     const ScaleAndLeast sub = unpack_scales(packed, j);
     const float sub_scale = scale * static_cast<float>(sub.scale);
     const float sub_least = least * static_cast<float>(sub.least);
-    const std::uint8_t* pair = quants + j / 2 * 32;
+    const std::uint8_t* pair = quants + static_cast<std::ptrdiff_t>(j / 2) * 32;
     for (int i = 0; i < 32; ++i) {
       const int low = j % 2 == 0 ? pair[i] & 0xF : pair[i] >> 4;
       out[j * 32 + i] = sub_scale * static_cast<float>(low + fifth(j, i)) - sub_least;
@@ -257,14 +257,14 @@ void dequantize(GgmlType type, std::span<const std::byte> blocks, std::span<floa
       convert_elements(
           exact_dtype(type), blocks.data(), DType::kF32, std::as_writable_bytes(out).data(), count);
       return;
-    case GgmlType::kQ4_0: return decode_all(blocks, out, layout, decode_q4_0);
-    case GgmlType::kQ4_1: return decode_all(blocks, out, layout, decode_q4_1);
-    case GgmlType::kQ5_0: return decode_all(blocks, out, layout, decode_q5_0);
-    case GgmlType::kQ5_1: return decode_all(blocks, out, layout, decode_q5_1);
-    case GgmlType::kQ8_0: return decode_all(blocks, out, layout, decode_q8_0);
-    case GgmlType::kQ4_K: return decode_all(blocks, out, layout, decode_q4_k);
-    case GgmlType::kQ5_K: return decode_all(blocks, out, layout, decode_q5_k);
-    case GgmlType::kQ6_K: return decode_all(blocks, out, layout, decode_q6_k);
+    case GgmlType::kQ40: return decode_all(blocks, out, layout, decode_q4_0);
+    case GgmlType::kQ41: return decode_all(blocks, out, layout, decode_q4_1);
+    case GgmlType::kQ50: return decode_all(blocks, out, layout, decode_q5_0);
+    case GgmlType::kQ51: return decode_all(blocks, out, layout, decode_q5_1);
+    case GgmlType::kQ80: return decode_all(blocks, out, layout, decode_q8_0);
+    case GgmlType::kQ4K: return decode_all(blocks, out, layout, decode_q4_k);
+    case GgmlType::kQ5K: return decode_all(blocks, out, layout, decode_q5_k);
+    case GgmlType::kQ6K: return decode_all(blocks, out, layout, decode_q6_k);
   }
 }
 

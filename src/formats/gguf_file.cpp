@@ -276,8 +276,11 @@ class Parser {
 
   void check_overlaps(const std::vector<GgufTensor>& tensors) const {
     std::vector<const GgufTensor*> order;
+    order.reserve(tensors.size());
     for (const GgufTensor& tensor : tensors) order.push_back(&tensor);
-    std::sort(order.begin(), order.end(), [](auto a, auto b) { return a->offset < b->offset; });
+    std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+      return a->offset < b->offset;
+    });
     for (std::size_t i = 1; i < order.size(); ++i) {
       if (order[i - 1]->offset + order[i - 1]->bytes > order[i]->offset) {
         cursor_.fail(concat("tensors ", order[i - 1]->name, " and ", order[i]->name, " overlap"));

@@ -33,7 +33,7 @@ double checked_number(const Json& value) {
 
 double shortest_decimal(float value) {
   std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  const auto* const end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
   double result = 0.0;
   std::from_chars(text.data(), end, result);
   return result;

@@ -88,7 +88,7 @@ class Builder {
     } else if (model.as_string() == "llama") {
       tokenizer = sentencepiece();
     } else {
-      refuse(model, concat("got \"", model.as_string(), "\", expected \"gpt2\" or \"llama\""));
+      refuse(model, concat("got \"", model.as_string(), R"(", expected "gpt2" or "llama")"));
     }
     result_.texts["tokenizer.json"] = tokenizer.dump(2) + "\n";
     result_.texts["tokenizer_config.json"] = tokenizer_config().dump(2) + "\n";

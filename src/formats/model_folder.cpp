@@ -39,9 +39,16 @@ std::vector<fs::path> list_files(const fs::path& folder, const fs::path& below =
 }
 
 [[noreturn]] void refuse_missing_weights(const fs::path& folder) {
+  constexpr std::string_view kSave = "save the weights as safetensors";
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kAdvice = {
+      {{".bin", kSave},
+       {".pt", kSave},
+       {".pth", kSave},
+       {".gguf", "make a model folder with `longhaul convert`"},
+       {".safetensors", "the index says which file holds which weight"}}};
   for (const fs::path& file : list_files(folder)) {
-    const std::string extension = file.extension().string();
-    if (extension == ".bin" || extension == ".pt" || extension == ".pth" || extension == ".gguf") {
+    for (const auto& [extension, advice] : kAdvice) {
+      if (file.extension().string() != extension) continue;
       throw FormatError(concat(folder.string(),
                                ": has ",
                                file.string(),
@@ -49,9 +56,8 @@ std::vector<fs::path> list_files(const fs::path& folder, const fs::path& below =
                                kSingleShard,
                                " nor ",
                                kIndex,
-                               extension == ".gguf"
-                                   ? "; make a model folder with `longhaul convert`"
-                                   : "; save the weights as safetensors"));
+                               "; ",
+                               advice));
     }
   }
   throw FormatError(
@@ -60,7 +66,7 @@ std::vector<fs::path> list_files(const fs::path& folder, const fs::path& below =
 
 // A shard is a file of the folder itself: an index from elsewhere must not name any other.
 fs::path checked_shard_name(const Json& value) {
-  const fs::path name = value.as_string();
+  fs::path name = value.as_string();
   if (name.empty() || name != name.filename() || name == "." || name == "..") {
     throw FormatError(
         concat(value.where(), ": got \"", name.string(), "\", expected the name of a file"));

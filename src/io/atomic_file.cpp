@@ -64,7 +64,7 @@ void FileWriter::write_all(std::span<const std::byte> bytes) {
   }
 }
 
-AtomicFile::AtomicFile(std::filesystem::path target, FileOps& files)
+AtomicFile::AtomicFile(const std::filesystem::path& target, FileOps& files)
     : target_(resolve_target(target)),
       files_(&files),
       writer_(with_suffix(target_, kTemporarySuffix), files) {}

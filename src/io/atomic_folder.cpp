@@ -80,7 +80,7 @@ AtomicFolder::~AtomicFolder() {
 }
 
 fs::path AtomicFolder::make_folder(const fs::path& relative) {
-  const fs::path folder = temporary_ / relative;
+  fs::path folder = temporary_ / relative;
   check(files_->make_directory(folder), folder, "cannot make the folder");
   made_folders_.push_back(folder);
   return folder;

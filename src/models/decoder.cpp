@@ -23,7 +23,7 @@ Sizes read_sizes(const Json& config, const DecoderOptions& options) {
   Sizes sizes{.width = size_at(config, "hidden_size"),
               .heads = size_at(config, "num_attention_heads"),
               .mlp = size_at(config, "intermediate_size"),
-              .layers = size_at(config, "num_hidden_layers"),
+              .layers = layers_at(config, "num_hidden_layers"),
               .vocabulary = size_at(config, "vocab_size"),
               .epsilon = static_cast<float>(config.double_or("rms_norm_eps", 1e-6))};
   sizes.kv_heads = size_or(config, "num_key_value_heads", sizes.heads);
@@ -168,7 +168,7 @@ Model make_decoder(const Json& config, DType dtype, const DecoderOptions& option
 }
 
 std::vector<std::int64_t> sliding_windows(const Json& config, bool slides_by_default) {
-  const std::int64_t layers = size_at(config, "num_hidden_layers");
+  const std::int64_t layers = layers_at(config, "num_hidden_layers");
   std::vector<std::int64_t> windows(static_cast<std::size_t>(layers), 0);
   const bool slides = slides_by_default || config.bool_or("use_sliding_window", false);
   if (!slides || config.find("sliding_window").is_null()) return windows;

@@ -23,6 +23,9 @@ void allow_number(const Json& config, std::string_view key, double value);
 
 // A required size; FormatError unless it is in [1, 2^31).
 std::int64_t size_at(const Json& config, std::string_view key);
+// The same for a number of layers, each of which takes memory before any weight is read: at most
+// 10,000.
+std::int64_t layers_at(const Json& config, std::string_view key);
 std::int64_t size_or(const Json& config, std::string_view key, std::int64_t fallback);
 
 // Rows of the head's tiles: logits of one tile take at most 64 MiB.

@@ -20,7 +20,7 @@ class Gpt2Builder {
         width_(size_at(config, "n_embd")),
         heads_(size_at(config, "n_head")),
         mlp_(size_or(config, "n_inner", 4 * width_)),
-        layers_(size_at(config, "n_layer")),
+        layers_(layers_at(config, "n_layer")),
         epsilon_(static_cast<float>(config.double_or("layer_norm_epsilon", 1e-5))),
         is_tanh_(config.string_or("activation_function", "gelu_new") != "gelu"),
         builder_(dtype_) {

@@ -80,6 +80,13 @@ std::int64_t size_at(const Json& config, std::string_view key) {
   return value.as_int();
 }
 
+std::int64_t layers_at(const Json& config, std::string_view key) {
+  constexpr std::int64_t kMost = 10'000;
+  const std::int64_t layers = size_at(config, key);
+  if (layers > kMost) refuse(config.at(key), concat("at most ", kMost, " layers"));
+  return layers;
+}
+
 std::int64_t size_or(const Json& config, std::string_view key, std::int64_t fallback) {
   return config.find(key).is_null() ? fallback : size_at(config, key);
 }

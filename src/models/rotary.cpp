@@ -23,7 +23,7 @@ void scale_as_llama3(std::vector<float>& frequencies, const Json& scaling) {
       continue;
     }
     const double smooth = (context / wavelength - low) / (high - low);
-    const double f = static_cast<double>(frequency);
+    const auto f = static_cast<double>(frequency);
     frequency = static_cast<float>((1.0 - smooth) * f / factor + smooth * f);
   }
 }

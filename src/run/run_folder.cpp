@@ -5,9 +5,11 @@
 #include <charconv>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "longhaul/config/document.h"
@@ -62,6 +64,16 @@ std::optional<std::int64_t> step_of(const std::string& name) {
   return is_number ? std::optional(step) : std::nullopt;
 }
 
+// Whether nothing but a lock is in the folder.
+bool is_unused(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->path().filename() != kLockName) return false;
+  }
+  return !error;
+}
+
 void remove_partial_checkpoints(const fs::path& folder) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) return;
@@ -79,35 +91,70 @@ void remove_partial_checkpoints(const fs::path& folder) {
 }  // namespace
 
 RunFolder::RunFolder(const fs::path& path, Resume resume) : path_(normalized(path)) {
-  const bool has_earlier_run = holds_run(path_);
-  std::error_code error;
-  fs::create_directories(path_, error);
-  if (error) fail(path_, "cannot be made", error);
-  lock();
   try {
-    if (has_earlier_run && resume == Resume::kNever) move_aside();
-    remove_partial_checkpoints(path_ / "checkpoints");
-    recover_folder(model_folder());
+    enter(holds_run(path_), resume);
   } catch (...) {
-    ::close(lock_descriptor_);
+    leave();
     throw;
   }
 }
 
-// The lock file stays: removing it would let two runs hold locks on two files of one name.
 RunFolder::~RunFolder() {
-  ::close(lock_descriptor_);
+  leave();
+}
+
+void RunFolder::enter(bool has_earlier_run, Resume resume) {
+  make_folders();
+  lock();
+  if (has_earlier_run && resume == Resume::kNever) move_aside();
+  remove_partial_checkpoints(path_ / "checkpoints");
+  recover_folder(model_folder());
+}
+
+void RunFolder::leave() {
+  std::error_code error;
+  if (lock_descriptor_ >= 0 && is_unused(path_)) {
+    fs::remove(path_ / kLockName, error);
+    if (!moved_aside_.empty()) {
+      fs::remove(path_, error);
+      fs::rename(moved_aside_, path_, error);
+    }
+  }
+  unlock();
+  // Those that hold something stay.
+  for (; !made_folders_.empty(); made_folders_.pop_back()) fs::remove(made_folders_.back(), error);
+}
+
+void RunFolder::make_folders() {
+  std::vector<fs::path> missing;  // innermost first
+  std::error_code error;
+  for (fs::path folder = path_; !fs::exists(folder, error); folder = folder.parent_path()) {
+    missing.push_back(folder);
+  }
+  for (; !missing.empty(); missing.pop_back()) {
+    if (!fs::create_directory(missing.back(), error) && error) {
+      fail(missing.back(), "cannot be made", error);
+    }
+    made_folders_.push_back(missing.back());
+  }
 }
 
 void RunFolder::lock() {
   const std::string file = (path_ / kLockName).string();
   lock_descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock_descriptor_ < 0) throw IoError(file, "cannot be opened", errno);
-  if (::flock(lock_descriptor_, LOCK_EX | LOCK_NB) == 0) return;
-  const int code = errno;
-  ::close(lock_descriptor_);
-  if (code != EWOULDBLOCK) throw IoError(file, "cannot be locked", code);
+  struct stat status {};
+  // A run that left no trace has removed the file between the two calls: no name leads to it.
+  const bool is_locked = ::flock(lock_descriptor_, LOCK_EX | LOCK_NB) == 0;
+  const int code = is_locked ? 0 : errno;
+  if (is_locked && ::fstat(lock_descriptor_, &status) == 0 && status.st_nlink > 0) return;
+  unlock();
+  if (!is_locked && code != EWOULDBLOCK) throw IoError(file, "cannot be locked", code);
   throw Error(concat(path_.string(), ": another run is writing to this folder"));
+}
+
+void RunFolder::unlock() {
+  if (lock_descriptor_ >= 0) ::close(std::exchange(lock_descriptor_, -1));
 }
 
 void RunFolder::move_aside() {
@@ -117,9 +164,12 @@ void RunFolder::move_aside() {
     if (!fs::exists(fs::symlink_status(candidate, error))) moved_aside_ = candidate;
   }
   fs::rename(path_, moved_aside_, error);
-  if (error) fail(path_, "cannot be moved aside", error);
+  if (error) {
+    moved_aside_.clear();
+    fail(path_, "cannot be moved aside", error);
+  }
   fs::remove(moved_aside_ / kLockName, error);
-  ::close(lock_descriptor_);
+  unlock();
   fs::create_directories(path_, error);
   if (error) fail(path_, "cannot be made", error);
   lock();

@@ -29,8 +29,9 @@ ValueType<EvaluationSource> evaluation_value() {
             return true;
           },
           [=](const EvaluationSource& value) {
-            if (value.file.empty())
+            if (value.file.empty()) {
               return value.fraction > 0 ? fraction.write(value.fraction) : "none";
+            }
             ConfigNode plain;
             plain.kind = ConfigNode::Kind::kScalar;
             plain.text = value.file;
@@ -44,8 +45,9 @@ ValueType<std::vector<std::string>> files_value() {
   const auto file = text_value("a file");
   return {"a file or a list of files (JSONL, JSON, plain text)",
           [file](const ConfigNode& node, std::vector<std::string>& value) {
-            if (node.kind != ConfigNode::Kind::kSequence)
+            if (node.kind != ConfigNode::Kind::kSequence) {
               return file.read(node, value.emplace_back());
+            }
             value.resize(node.items.size());
             for (std::size_t i = 0; i < value.size(); ++i) {
               if (!file.read(node.items[i], value[i])) return false;

@@ -13,8 +13,8 @@ namespace longhaul {
 namespace {
 
 bool is_word_character(std::string_view character) {
-  static const Regex kWord(concat('[', kWordCharacters, ']'), "word characters");
-  return kWord.search(character, 0).has_value();
+  static const Regex expression(concat('[', kWordCharacters, ']'), "word characters");
+  return expression.search(character, 0).has_value();
 }
 
 bool stands_alone(std::string_view text, TextRange match) {

@@ -186,24 +186,26 @@ void BpeModel::encode(std::string_view word,
   encode_by_merges(word, ids, symbols);
 }
 
+void BpeModel::end_part(std::string_view part,
+                        std::vector<TokenId>& ids,
+                        std::vector<TokenId>& symbols) const {
+  if (symbols.size() > 1) {
+    const TokenId id = vocabulary_.find(part);
+    if (id != kNoToken && is_whole_[static_cast<std::size_t>(id)]) {
+      symbols.assign(1, id);
+    } else {
+      merges_.apply(symbols);
+    }
+  }
+  ids.insert(ids.end(), symbols.begin(), symbols.end());
+  symbols.clear();
+}
+
 void BpeModel::encode_by_merges(std::string_view word,
                                 std::vector<TokenId>& ids,
                                 std::vector<TokenId>& symbols) const {
   symbols.clear();
   std::size_t part_begin = 0;
-  const auto end_part = [&](std::size_t end) {
-    if (symbols.size() > 1) {
-      const TokenId id = vocabulary_.find(word.substr(part_begin, end - part_begin));
-      if (id != kNoToken && is_whole_[static_cast<std::size_t>(id)]) {
-        symbols.assign(1, id);
-      } else {
-        merges_.apply(symbols);
-      }
-    }
-    ids.insert(ids.end(), symbols.begin(), symbols.end());
-    symbols.clear();
-    part_begin = end;
-  };
 
   TokenId previous = kNoToken;  // the token of the character before, if it has one
   bool has_unknown = false;     // an unknown token is due before the next known character
@@ -214,7 +216,10 @@ void BpeModel::encode_by_merges(std::string_view word,
     if (id != kNoToken) {
       if (has_unknown) symbols.push_back(unknown_);
       has_unknown = false;
-      if (previous != kNoToken && !may_join(previous, id)) end_part(at);
+      if (previous != kNoToken && !may_join(previous, id)) {
+        end_part(word.substr(part_begin, at - part_begin), ids, symbols);
+        part_begin = at;
+      }
       symbols.push_back(id);
     } else if (!append_bytes(character, symbols) && unknown_ != kNoToken) {
       if (has_unknown && !fuses_unknown_) symbols.push_back(unknown_);
@@ -224,7 +229,7 @@ void BpeModel::encode_by_merges(std::string_view word,
     at += length;
   }
   if (has_unknown) symbols.push_back(unknown_);
-  end_part(word.size());
+  end_part(word.substr(part_begin), ids, symbols);
 }
 
 }  // namespace longhaul

@@ -39,6 +39,10 @@ class BpeModel {
   void encode_by_merges(std::string_view word,
                         std::vector<TokenId>& ids,
                         std::vector<TokenId>& symbols) const;
+  // Applies the merges to the characters of `part` and moves them from `symbols` to `ids`.
+  void end_part(std::string_view part,
+                std::vector<TokenId>& ids,
+                std::vector<TokenId>& symbols) const;
   // Appends the byte tokens of `character`; false, and nothing, when one is missing.
   bool append_bytes(std::string_view character, std::vector<TokenId>& symbols) const;
   TokenId find_character(std::string_view character) const;

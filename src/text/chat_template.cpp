@@ -56,8 +56,9 @@ Value value_from(Machine& machine, const Message& message) {
   constexpr std::array<std::string_view, 3> kReasoning{
       "reasoning_content", "thinking", "reasoning"};
   std::vector<Member> members{{"role", std::string_view(message.role)}};
-  if (!message.content.is_null())
+  if (!message.content.is_null()) {
     members.push_back({"content", value_from(machine, message.content)});
+  }
   for (const auto& [key, json] : message.extra) {
     if (!json.is_null()) set(members, key, value_from(machine, json));
   }

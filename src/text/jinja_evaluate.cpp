@@ -136,6 +136,20 @@ Value Interpreter::call(const Expression& callee,
   return function.object()->call(machine_, values);
 }
 
+void Interpreter::add_named(const Value& more, std::vector<NamedArgument>& named) {
+  if (!more.is_dict()) machine_.refuse("'**' in a call needs a dict");
+  for (const Member& member : more.members()) {
+    if (!member.key.is_string()) machine_.refuse("'**' in a call needs a dict of names");
+    for (const NamedArgument& other : named) {
+      if (other.name == member.key.text()) {
+        machine_.refuse("a call got two values for the argument '", other.name, "'");
+      }
+    }
+    machine_.charge(sizeof(NamedArgument) + named.size() / 8);
+    named.push_back({member.key.text(), member.value});
+  }
+}
+
 // In the machine's memory, because generators keep their arguments.
 Arguments Interpreter::evaluate_arguments(const CallArguments& arguments, const Value* caller) {
   if (arguments.positional.empty() && arguments.named.empty() && caller == nullptr &&
@@ -153,20 +167,7 @@ Arguments Interpreter::evaluate_arguments(const CallArguments& arguments, const 
     const Value more = evaluate(*arguments.more_positional);
     for (const Value& value : elements_of(machine_, more)) positional.add(value);
   }
-  if (arguments.more_named != nullptr) {
-    const Value more = evaluate(*arguments.more_named);
-    if (!more.is_dict()) machine_.refuse("'**' in a call needs a dict");
-    for (const Member& member : more.members()) {
-      if (!member.key.is_string()) machine_.refuse("'**' in a call needs a dict of names");
-      for (const NamedArgument& other : named) {
-        if (other.name == member.key.text()) {
-          machine_.refuse("a call got two values for the argument '", other.name, "'");
-        }
-      }
-      machine_.charge(sizeof(NamedArgument) + named.size() / 8);
-      named.push_back({member.key.text(), member.value});
-    }
-  }
+  if (arguments.more_named != nullptr) add_named(evaluate(*arguments.more_named), named);
   return {machine_.copy_all(std::span<const Value>(positional.values())),
           machine_.copy_all(std::span<const NamedArgument>(named))};
 }

@@ -47,7 +47,7 @@ class PercentFormatter {
   std::string integer_text(const Field& field, const Value& value);
   std::string float_digits(const Field& field, const Value& value);
   std::string character(const Value& value);
-  static std::string with_sign(const Field& field, std::string digits, bool is_negative);
+  static std::string with_sign(const Field& field, const std::string& digits, bool is_negative);
   static std::string padded(const Field& field, std::string text, bool is_number);
 
   Machine& machine_;
@@ -105,8 +105,9 @@ void PercentFormatter::take_key() {
   if (!values_.is_dict()) machine_.refuse("a pattern with names before '%' needs a dict after it");
   const std::string_view key = rest_.substr(1, end - 1);
   const Value* found = find_member(machine_, values_.members(), key);
-  if (found == nullptr)
+  if (found == nullptr) {
     machine_.refuse("the pattern before '%' names '", key, "', the dict does not");
+  }
   keyed_ = *found;
   rest_.remove_prefix(end + 1);
 }
@@ -130,8 +131,9 @@ void PercentFormatter::take_flags(Field& field) {
     take();
     field.precision = std::max<std::int64_t>(take_size(), 0);
   }
-  if (!rest_.empty() && std::string_view("hlL").find(rest_.front()) != std::string_view::npos)
+  if (!rest_.empty() && std::string_view("hlL").find(rest_.front()) != std::string_view::npos) {
     take();
+  }
 }
 
 std::int64_t PercentFormatter::take_size() {
@@ -188,7 +190,9 @@ std::string PercentFormatter::converted(const Field& field, const Value& value) 
   machine_.refuse_construct(concat("the conversion '%", field.conversion, "'"));
 }
 
-std::string PercentFormatter::with_sign(const Field& field, std::string digits, bool is_negative) {
+std::string PercentFormatter::with_sign(const Field& field,
+                                        const std::string& digits,
+                                        bool is_negative) {
   if (is_negative) return "-" + digits;
   if (field.has_sign) return "+" + digits;
   return field.has_blank ? " " + digits : digits;
@@ -311,8 +315,9 @@ Value BraceFormatter::field(std::string_view text) {
     const bool is_index = text.front() == '[';
     const std::size_t end =
         is_index ? text.find(']') : std::min(text.find_first_of(".[", 1), text.size());
-    if (end == std::string_view::npos || end < 2)
+    if (end == std::string_view::npos || end < 2) {
       machine_.refuse("a field of format() is incomplete");
+    }
     const std::string_view name = text.substr(1, end - 1);
     const bool is_number =
         name.find_first_not_of("0123456789") == std::string_view::npos && name.size() < 18;

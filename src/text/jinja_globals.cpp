@@ -69,8 +69,9 @@ Value dict(const Call& call) {
 Value make_namespace(const Call& call) {
   auto* made = call.machine.make<Namespace>(call.machine.memory());
   for (const Member& member : dict_members(call)) {
-    if (!member.key.is_string())
+    if (!member.key.is_string()) {
       call.machine.refuse_construct("a namespace with other keys than names");
+    }
     made->assign(call.machine, member.key.text(), member.value);
   }
   return made;

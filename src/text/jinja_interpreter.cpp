@@ -94,7 +94,7 @@ class Interpreter::RecursiveLoop final : public LoopBody {
 Interpreter::Interpreter(Machine& machine,
                          const Program& program,
                          std::span<const Member> variables)
-    : machine_(machine), program_(program), scope_(nullptr) {
+    : machine_(machine), program_(program) {
   globals_.reserve(program.names.size());
   for (const std::string& name : program.names) {
     if (name == "loop") loop_name_ = static_cast<NameId>(globals_.size());
@@ -364,6 +364,7 @@ void Interpreter::bind_special(const Routine& routine,
   }
   if (routine.takes_named) {
     std::vector<Member> members;
+    members.reserve(named.size());
     for (const NamedArgument& entry : named) members.push_back({entry.name, entry.value});
     set("kwargs", machine_.dict(members));
   } else if (!named.empty()) {

@@ -107,6 +107,8 @@ class Interpreter {
   Value value_of(const CallExpression& node);
   Value value_of(const FilterExpression& node);
   Value value_of(const TestExpression& node);
+  // Adds what `**more` in a call passes.
+  void add_named(const Value& more, std::vector<NamedArgument>& named);
   Arguments evaluate_arguments(const CallArguments& arguments, const Value* caller = nullptr);
   Value call(const Expression& callee, const CallArguments& arguments, const Value* caller);
   Value variable(NameId name);
@@ -114,7 +116,7 @@ class Interpreter {
   Machine& machine_;
   const Program& program_;
   std::vector<Value> globals_;  // by NameId
-  Scope* scope_;
+  Scope* scope_ = nullptr;
   std::string output_;
   std::string* out_ = &output_;  // where text goes: the output, or what is being captured
   Value block_text_;             // the input of a filter block's or set block's filter

@@ -49,6 +49,19 @@ int hex_digit(char c) {
   return -1;
 }
 
+bool is_octal_digit(char c) {
+  return c >= '0' && c <= '7';
+}
+
+// One to three octal digits.
+std::uint32_t take_octal(std::string_view ascii, std::size_t& at) {
+  std::uint32_t character = 0;
+  for (int i = 0; i < 3 && at < ascii.size() && is_octal_digit(ascii[at]); ++i, ++at) {
+    character = character << 3U | static_cast<std::uint32_t>(ascii[at] - '0');
+  }
+  return character;
+}
+
 class Lexer {
  public:
   Lexer(std::string_view source, std::string_view template_name)
@@ -82,6 +95,7 @@ class Lexer {
   void take_operator();
   std::string unescape(std::string_view literal) const;
   std::string unescape_ascii(std::string_view ascii) const;
+  std::uint32_t take_hexadecimal(char kind, std::string_view ascii, std::size_t& at) const;
   void append_escape(std::string& out, std::string_view ascii, std::size_t& at) const;
 
   const std::string source_;
@@ -384,6 +398,18 @@ std::string Lexer::unescape_ascii(std::string_view ascii) const {
   return out;
 }
 
+// The digits of \xhh, \uhhhh or \Uhhhhhhhh.
+std::uint32_t Lexer::take_hexadecimal(char kind, std::string_view ascii, std::size_t& at) const {
+  const int width = kind == 'x' ? 2 : kind == 'u' ? 4 : 8;
+  std::uint32_t character = 0;
+  for (int i = 0; i < width; ++i, ++at) {
+    const int digit = at < ascii.size() ? hex_digit(ascii[at]) : -1;
+    if (digit < 0) fail(concat("the escape \\", kind, " needs ", width, " hexadecimal digits"));
+    character = character << 4U | static_cast<std::uint32_t>(digit);
+  }
+  return character;
+}
+
 // What stands behind a backslash, beginning at `at`.
 void Lexer::append_escape(std::string& out, std::string_view ascii, std::size_t& at) const {
   constexpr std::array<std::pair<char, char>, 10> kSimple{{{'n', '\n'},
@@ -399,30 +425,20 @@ void Lexer::append_escape(std::string& out, std::string_view ascii, std::size_t&
   const char kind = ascii[at++];
   const auto* const simple =
       std::find_if(kSimple.begin(), kSimple.end(), [&](auto pair) { return pair.first == kind; });
-  std::uint32_t character = 0;
   if (simple != kSimple.end()) {
     out += simple->second;
     return;
   }
   if (kind == '\n') return;
   if (kind == 'N') fail("the escape \\N{...} is not supported in chat templates");
-  if (kind == 'x' || kind == 'u' || kind == 'U') {
-    const int width = kind == 'x' ? 2 : kind == 'u' ? 4 : 8;
-    for (int i = 0; i < width; ++i, ++at) {
-      const int digit = at < ascii.size() ? hex_digit(ascii[at]) : -1;
-      if (digit < 0) fail(concat("the escape \\", kind, " needs ", width, " hexadecimal digits"));
-      character = character << 4U | static_cast<std::uint32_t>(digit);
-    }
-  } else if (kind >= '0' && kind <= '7') {
-    character = static_cast<std::uint32_t>(kind - '0');
-    for (int i = 0; i < 2 && at < ascii.size() && ascii[at] >= '0' && ascii[at] <= '7'; ++i, ++at) {
-      character = character << 3U | static_cast<std::uint32_t>(ascii[at] - '0');
-    }
-  } else {
+  const bool is_hexadecimal = kind == 'x' || kind == 'u' || kind == 'U';
+  if (!is_hexadecimal && !is_octal_digit(kind)) {
     out += '\\';
     out += kind;
     return;
   }
+  const std::uint32_t character =
+      is_hexadecimal ? take_hexadecimal(kind, ascii, at) : take_octal(ascii, --at);
   if (character > 0x10FFFF || (character >= 0xD800 && character < 0xE000)) {
     fail("a string escape stands for no Unicode character");
   }
@@ -435,8 +451,9 @@ void Lexer::take_operator() {
       "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
   const auto* const op = std::find_if(
       kOperators.begin(), kOperators.end(), [&](auto text) { return rest_.starts_with(text); });
-  if (op == kOperators.end())
+  if (op == kOperators.end()) {
     fail(concat("unexpected character ", quoted(character_text(rest_, 0))));
+  }
   const char c = op->front();
   if (c == '(' || c == '[' || c == '{') {
     open_brackets_ += c == '(' ? ')' : c == '[' ? ']' : '}';

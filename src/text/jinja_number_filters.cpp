@@ -79,8 +79,9 @@ std::optional<double> parse_float(std::string_view text) {
 std::optional<std::int64_t> truncated(const Machine& machine, double value) {
   if (std::isnan(value)) return std::nullopt;
   if (std::isinf(value)) machine.refuse("infinity has no integer");
-  if (std::abs(value) >= 9223372036854775808.0)
+  if (std::abs(value) >= 9223372036854775808.0) {
     machine.refuse("an integer needs more than 64 bits");
+  }
   return static_cast<std::int64_t>(value);
 }
 

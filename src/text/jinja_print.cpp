@@ -261,8 +261,9 @@ std::string float_text(double value) {
     const std::string magnitude = std::to_string(std::abs(exponent));
     return text + (magnitude.size() < 2 ? "0" : "") + magnitude;
   }
-  if (exponent < 0)
-    return text + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
+  if (exponent < 0) {
+    return text + "0." + std::string(static_cast<std::size_t>(-exponent) - 1, '0') + digits;
+  }
   const auto whole = static_cast<std::size_t>(exponent + 1);
   if (digits.size() < whole) digits.append(whole - digits.size(), '0');
   return text + digits.substr(0, whole) + "." +

@@ -21,6 +21,17 @@ bool all_characters(std::string_view text, Predicate predicate) {
   return !text.empty();
 }
 
+// \xhh, \uhhhh or \Uhhhhhhhh, the shortest that holds the character.
+void append_number(std::string& out, char32_t character) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  const int width = character < 0x100 ? 2 : character < 0x10000 ? 4 : 8;
+  out += '\\';
+  out += width == 2 ? 'x' : width == 4 ? 'u' : 'U';
+  for (int shift = 4 * (width - 1); shift >= 0; shift -= 4) {
+    out += kDigits[static_cast<std::uint32_t>(character) >> static_cast<unsigned>(shift) & 0xFU];
+  }
+}
+
 bool contains_character(std::string_view characters, std::string_view character) {
   return characters.find(character) != std::string_view::npos;
 }
@@ -246,7 +257,6 @@ bool is_all_space(std::string_view text) {
 }
 
 std::string quoted(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   const bool has_single = text.find('\'') != std::string_view::npos;
   const char quote = has_single && text.find('"') == std::string_view::npos ? '"' : '\'';
   std::string out(1, quote);
@@ -264,13 +274,7 @@ std::string quoted(std::string_view text) {
     } else if (is_printable(character)) {
       out += character_text(text, at);
     } else {
-      const int width = character < 0x100 ? 2 : character < 0x10000 ? 4 : 8;
-      out += '\\';
-      out += width == 2 ? 'x' : width == 4 ? 'u' : 'U';
-      for (int shift = 4 * (width - 1); shift >= 0; shift -= 4) {
-        out +=
-            kDigits[static_cast<std::uint32_t>(character) >> static_cast<unsigned>(shift) & 0xFU];
-      }
+      append_number(out, character);
     }
   }
   out += quote;

@@ -96,15 +96,15 @@ Regex::Regex(std::string_view pattern, const std::string& place) {
 }
 
 std::optional<TextRange> Regex::search(std::string_view text, std::size_t from) const {
-  static thread_local const MatchScratch kScratch;
+  static thread_local const MatchScratch scratch;
   const auto match = [&](std::uint32_t options) {
     return pcre2_match(code_->code.get(),
                        units_of(text),
                        text.size(),
                        from,
                        PCRE2_NO_UTF_CHECK | options,
-                       kScratch.data(),
-                       kScratch.context());
+                       scratch.data(),
+                       scratch.context());
   };
   int result = match(0);
   if (result == PCRE2_ERROR_JIT_STACKLIMIT) result = match(PCRE2_NO_JIT);
@@ -112,7 +112,7 @@ std::optional<TextRange> Regex::search(std::string_view text, std::size_t from) 
   if (result < 0) {
     throw Error(concat(code_->place, ": matching at byte ", from, ": ", message_of(result)));
   }
-  const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(kScratch.data());
+  const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(scratch.data());
   return TextRange{offsets[0], offsets[1]};
 }
 

@@ -29,7 +29,7 @@ SplitPattern::SplitPattern(const Json& json) : pattern_(parse_pattern(json)) {}
 
 std::optional<TextRange> SplitPattern::search(std::string_view text, std::size_t from) const {
   if (const auto* regex = std::get_if<Regex>(&pattern_)) return regex->search(text, from);
-  const std::string& wanted = std::get<std::string>(pattern_);
+  const auto& wanted = std::get<std::string>(pattern_);
   const std::size_t at = text.find(wanted, from);
   if (at == std::string_view::npos) return std::nullopt;
   return TextRange{at, at + wanted.size()};

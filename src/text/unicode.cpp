@@ -21,6 +21,22 @@ bool is_ascii(char c) {
   return static_cast<unsigned char>(c) < 0x80;
 }
 
+struct ByteRange {
+  unsigned lowest = 0x80;
+  unsigned highest = 0xBF;
+};
+
+// What may follow the first byte of a character of several.
+ByteRange second_bytes(unsigned lead) {
+  switch (lead) {
+    case 0xE0: return {.lowest = 0xA0};   // else overlong
+    case 0xED: return {.highest = 0x9F};  // else a surrogate
+    case 0xF0: return {.lowest = 0x90};   // else overlong
+    case 0xF4: return {.highest = 0x8F};  // else above U+10FFFF
+    default: return {};
+  }
+}
+
 // Length of the longest prefix of text[at..] that is a valid character, or the beginning of one.
 std::size_t maximal_subpart(std::string_view text, std::size_t at) {
   const unsigned lead = byte_at(text, at);
@@ -28,16 +44,9 @@ std::size_t maximal_subpart(std::string_view text, std::size_t at) {
   const std::size_t length = utf8_length(text[at]);
   for (std::size_t i = 1; i < length; ++i) {
     if (at + i == text.size()) return i;
-    unsigned lowest = 0x80;
-    unsigned highest = 0xBF;
-    if (i == 1) {
-      if (lead == 0xE0) lowest = 0xA0;   // overlong
-      if (lead == 0xED) highest = 0x9F;  // surrogates
-      if (lead == 0xF0) lowest = 0x90;   // overlong
-      if (lead == 0xF4) highest = 0x8F;  // above U+10FFFF
-    }
+    const ByteRange valid = i == 1 ? second_bytes(lead) : ByteRange{};
     const unsigned byte = byte_at(text, at + i);
-    if (byte < lowest || byte > highest) return i;
+    if (byte < valid.lowest || byte > valid.highest) return i;
   }
   return length;
 }

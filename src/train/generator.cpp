@@ -66,9 +66,8 @@ class Generator final : public TextGenerator {
             const CallContext& context)
       : context_(context),
         folder_(find_model_folder(config.model)),
-        model_(
-            make_model(folder_.config(),
-                       *config.training.precision == Precision::kF32 ? DType::kF32 : DType::kBF16)),
+        model_(make_model(
+            folder_, *config.training.precision == Precision::kF32 ? DType::kF32 : DType::kBF16)),
         text_(load_text_side(folder_.path(), config.data.chat_template, model_)),
         positions_(std::min(model_.max_positions, kMostPositions)),
         engine_(model_, options_for(config, positions_)) {

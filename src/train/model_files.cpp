@@ -34,6 +34,21 @@ std::string text_of(const std::vector<std::int64_t>& shape) {
   return text + "]";
 }
 
+void check_shapes(const ModelFolder& folder, const Model& model) {
+  for (const ParameterSource& source : model.sources) {
+    const TensorSpec& spec = folder.at(source.name);
+    const std::vector<std::int64_t> expected =
+        stored_shape(source, extent_of(model.graph[source.parameter]));
+    if (spec.shape == expected) continue;
+    throw FormatError(concat(folder.place_of(source.name),
+                             ": got shape ",
+                             text_of(spec.shape),
+                             ", expected ",
+                             text_of(expected),
+                             " from config.json"));
+  }
+}
+
 // The parameter's rows out of a stored [in, stored_rows] matrix, or back into it.
 struct Transposed {
   const ParameterSource& source;
@@ -129,23 +144,20 @@ std::string config_with_dtype(const Json& config, DType dtype) {
 
 }  // namespace
 
+Model make_model(const ModelFolder& folder, DType dtype) {
+  Model model = make_model(folder.config(), dtype);
+  check_shapes(folder, model);
+  return model;
+}
+
 void load_weights(const ModelFolder& folder,
                   const Model& model,
                   StateStore& states,
                   const TensorProgress& on_tensor) {
+  check_shapes(folder, model);
   std::int64_t done = 0;
   for (const ParameterSource& source : model.sources) {
     const Extent extent = extent_of(model.graph[source.parameter]);
-    const TensorSpec& spec = folder.at(source.name);
-    const std::vector<std::int64_t> expected = stored_shape(source, extent);
-    if (spec.shape != expected) {
-      throw FormatError(concat(folder.place_of(source.name),
-                               ": got shape ",
-                               text_of(spec.shape),
-                               ", expected ",
-                               text_of(expected),
-                               " from config.json"));
-    }
     const std::vector<float> values = read_parameter(folder, source, extent);
     check_finite(DType::kF32, std::as_bytes(std::span(values)), folder.place_of(source.name));
     states.write_master(source.parameter, values);

@@ -30,8 +30,9 @@ RunSummary summarize(const SummaryInputs& inputs) {
   summary.trainable_parameters = trainable_count(model.graph);
   summary.training_samples = inputs.data.train.size();
   summary.held_out_samples = inputs.data.held_out.size();
-  for (const FileReport& file : inputs.data.files)
+  for (const FileReport& file : inputs.data.files) {
     summary.dropped_samples += file.bad + file.dropped;
+  }
   summary.fill_rate = first_fill_rate(inputs.data, inputs.rules);
   summary.total_steps = inputs.total_steps;
   summary.resumed_from = inputs.steps_done;

@@ -61,7 +61,7 @@ Trainer::~Trainer() = default;
 
 void Trainer::load_samples() {
   observer_.on_progress({"reading the data", 0, 0, "samples"});
-  const Model model = make_model(source_.config(), dtype_of(*config_.training.precision));
+  const Model model = make_model(source_, dtype_of(*config_.training.precision));
   TextSide text = load_text_side(config_.model, config_.data.chat_template, model);
   const SampleEncoder encoder(std::move(text.tokenizer),
                               std::move(text.settings),
@@ -114,8 +114,7 @@ void Trainer::make_engine() {
   if (config_.limits.host_memory) {
     options.caps.bytes[static_cast<std::size_t>(Tier::kHost)] = *config_.limits.host_memory;
   }
-  engine_ = std::make_unique<Engine>(make_model(source_.config(), dtype_of(precision)),
-                                     std::move(options));
+  engine_ = std::make_unique<Engine>(make_model(source_, dtype_of(precision)), std::move(options));
 }
 
 void Trainer::restore() {

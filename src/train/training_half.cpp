@@ -36,7 +36,7 @@ class TorchTrainingHalf final : public TrainingHalf {
     const ModelFolder folder(find_model_folder(config.model));
     const Precision precision = *config.training.precision;
     const Model model =
-        make_model(folder.config(), precision == Precision::kF32 ? DType::kF32 : DType::kBF16);
+        make_model(folder, precision == Precision::kF32 ? DType::kF32 : DType::kBF16);
     TextSide text = load_text_side(folder.path(), config.data.chat_template, model);
     const SampleEncoder encoder(std::move(text.tokenizer),
                                 std::move(text.settings),

@@ -4,6 +4,7 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,10 @@ inline std::string read_all(int descriptor) {
 // A program that runs; wait() collects it.
 class Process {
  public:
-  Process(const std::string& program, std::vector<std::string> words) {
+  // `prepare` is called in the new process before the program starts, to take something from it.
+  Process(const std::string& program,
+          std::vector<std::string> words,
+          const std::function<void()>& prepare = {}) {
     words.insert(words.begin(), program);
     std::array<int, 2> in{};
     std::array<int, 2> out{};
@@ -51,6 +55,7 @@ class Process {
       ::dup2(in[0], STDIN_FILENO);
       ::dup2(out[1], STDOUT_FILENO);
       ::dup2(err[1], STDERR_FILENO);
+      if (prepare) prepare();
       start(words);
     }
     for (const int other_end : {in[0], out[1], err[1]}) ::close(other_end);

@@ -52,9 +52,9 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(DequantizeSizes, MustBeWholeBlocks) {
   std::vector<std::byte> blocks(18);
   std::vector<float> out(32);
-  EXPECT_NO_THROW(dequantize(GgmlType::kQ4_0, blocks, out));
-  EXPECT_THROW(dequantize(GgmlType::kQ4_0, blocks, std::span(out).first(31)), InvalidArgument);
-  EXPECT_THROW(dequantize(GgmlType::kQ4_0, std::span(blocks).first(17), out), InvalidArgument);
+  EXPECT_NO_THROW(dequantize(GgmlType::kQ40, blocks, out));
+  EXPECT_THROW(dequantize(GgmlType::kQ40, blocks, std::span(out).first(31)), InvalidArgument);
+  EXPECT_THROW(dequantize(GgmlType::kQ40, std::span(blocks).first(17), out), InvalidArgument);
 }
 
 TEST(ParseGgmlType, NamesWhatIsNotSupported) {

@@ -52,6 +52,24 @@ TEST_F(RunFolderTest, IsMadeWithItsParents) {
   EXPECT_TRUE(run.moved_aside().empty());
 }
 
+TEST_F(RunFolderTest, LeavesNoTraceOfARunThatWroteNothing) {
+  { const RunFolder run(output(), Resume::kAuto); }
+  EXPECT_FALSE(fs::exists(output().parent_path()));
+  fs::create_directories(output());
+  { const RunFolder run(output(), Resume::kAuto); }
+  EXPECT_TRUE(fs::is_empty(output())) << "it was there before";
+}
+
+TEST_F(RunFolderTest, BringsAnEarlierRunBackWhenTheNewOneWroteNothing) {
+  start_run();
+  make_checkpoint(RunFolder(output(), Resume::kAuto), 7);
+  const auto before = test::snapshot(folder_.path());
+  { const RunFolder second(output(), Resume::kNever); }
+  auto after = test::snapshot(folder_.path());
+  after["runs/first/run.lock"];  // taken away with the earlier run
+  EXPECT_EQ(after, before);
+}
+
 TEST_F(RunFolderTest, KeepsTwoRunsFromWritingAtOnce) {
   const RunFolder run(output(), Resume::kAuto);
   try {

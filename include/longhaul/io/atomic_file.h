@@ -47,7 +47,7 @@ class FileWriter {
 // Writes to NAME.longhaul-tmp in the same folder; commit() gives it its name.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::filesystem::path target, FileOps& files = system_files());
+  explicit AtomicFile(const std::filesystem::path& target, FileOps& files = system_files());
   // Without commit(), removes the temporary file; the target is as it was.
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;

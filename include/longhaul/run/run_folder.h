@@ -23,7 +23,8 @@ struct CheckpointFolder {
   std::filesystem::path path;
 };
 
-// Holds the folder's lock from construction to destruction.
+// Holds the folder's lock from construction to destruction. A run that ends before it has written
+// anything leaves no trace: what was made goes, an earlier run that was moved aside comes back.
 class RunFolder {
  public:
   // Makes the folder or enters that of an earlier run, and removes what a killed run left half
@@ -61,10 +62,16 @@ class RunFolder {
   void write_settings(const RunConfig& resolved, const Json& manifest) const;
 
  private:
+  void enter(bool has_earlier_run, Resume resume);
+  void make_folders();
   void lock();
+  void unlock();
   void move_aside();
+  // Undoes the constructor where nothing but the lock is in the folder.
+  void leave();
 
   std::filesystem::path path_;
+  std::vector<std::filesystem::path> made_folders_;  // the folder and its parents, outermost first
   std::filesystem::path moved_aside_;
   int lock_descriptor_ = -1;
 };

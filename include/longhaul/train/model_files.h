@@ -13,9 +13,14 @@ namespace longhaul {
 // Told after each tensor: how many are done, and of how many.
 using TensorProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
+// The model that the folder's config.json describes. Reads headers only: throws FormatError, before
+// anything of the model's claimed size is allocated, that names file and tensor when a weight is
+// missing or has another shape than the configuration says.
+Model make_model(const ModelFolder& folder, DType dtype);
+
 // Fills every weight (in bf16 runs with its remainder). Takes one tensor beside the states.
-// Throws FormatError that names file and tensor when one is missing, has another shape than the
-// configuration says, or holds a number that is not finite.
+// Throws FormatError that names file and tensor as make_model does, and when a number is not
+// finite.
 void load_weights(const ModelFolder& folder,
                   const Model& model,
                   StateStore& states,

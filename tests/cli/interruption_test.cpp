@@ -1,0 +1,193 @@
+// Runs that end before their time. Whatever happens, what is on the disk is whole, and the same
+// command goes on to the same bits.
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include <sys/resource.h>
+
+#include "small_run.h"
+
+namespace longhaul {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+// A disk that has room for `bytes` in one file, for every user and on every file system.
+std::function<void()> full_after(rlim_t bytes) {
+  return [bytes] {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{bytes, bytes};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  };
+}
+
+// Whole lines, but for the seconds.
+std::vector<std::string> metrics_of(const test::Files& run) {
+  std::vector<std::string> lines;
+  const std::string& text = run.at("metrics.jsonl");
+  std::size_t begin = 0;
+  for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
+    const std::string line = text.substr(begin, end - begin);
+    lines.push_back(line.substr(0, line.find(",\"seconds\":")));
+    begin = end + 1;
+  }
+  EXPECT_EQ(begin, text.size()) << "a torn line";
+  return lines;
+}
+
+std::vector<std::string> half_written(const test::Files& run) {
+  std::vector<std::string> names;
+  for (const auto& [name, content] : run) {
+    if (name.find(".longhaul-") != std::string::npos || name.ends_with(".removed/")) {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
+void expect_same_run(const test::Files& actual, const test::Files& expected) {
+  EXPECT_EQ(metrics_of(actual), metrics_of(expected));
+  EXPECT_THAT(half_written(actual), IsEmpty());
+  for (const auto& [name, content] : expected) {
+    if (name.starts_with("checkpoints/") || name.starts_with("model/")) {
+      EXPECT_TRUE(actual.contains(name) && actual.at(name) == content) << name;
+    }
+  }
+}
+
+class Interruption : public test::SmallRun {
+ protected:
+  test::Files output_files() const { return test::snapshot(output()); }
+
+  // A run of many steps in which the moments and the rounded weights matter.
+  Words long_run(const fs::path& to) const {
+    return {"train",
+            run_file(),
+            "--set",
+            "output=" + to.string(),
+            "--set",
+            "training={steps: 40, precision: bf16}",
+            "--set",
+            "checkpoint.every=5"};
+  }
+
+  // What the long run comes to when nothing disturbs it.
+  test::Files undisturbed() const {
+    EXPECT_EQ(run(long_run(folder_ / "undisturbed")).exit_code, 0);
+    return test::snapshot(folder_ / "undisturbed");
+  }
+
+  void expect_resumes_like_undisturbed() const {
+    EXPECT_THAT(half_checkpoints_that_look_whole(), IsEmpty());
+    const test::Outcome resumed = run(long_run(output()));
+    EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+    EXPECT_THAT(resumed.out, HasSubstr("resumed after step "));
+    expect_same_run(output_files(), undisturbed());
+  }
+
+  std::vector<std::string> half_checkpoints_that_look_whole() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(output() / "checkpoints")) {
+      const bool looks_whole = entry.path().extension().empty();
+      const bool is_whole = fs::exists(entry.path() / "progress.json") &&
+                            fs::exists(entry.path() / "states.safetensors");
+      if (looks_whole && !is_whole) names.push_back(entry.path().string());
+    }
+    return names;
+  }
+};
+
+TEST_F(Interruption, ByKillGoesOnWithTheSameBits) {
+  test::Process process(LONGHAUL_PROGRAM, long_run(output()));
+  process.wait_for("step 10/40  checkpoint");
+  process.signal(SIGKILL);
+  ASSERT_EQ(process.wait().exit_code, 128 + SIGKILL);
+  expect_resumes_like_undisturbed();
+}
+
+TEST_F(Interruption, ByKillWhileACheckpointIsWrittenGoesOnWithTheSameBits) {
+  test::Process process(LONGHAUL_PROGRAM, long_run(output()));
+  process.wait_for("step 5/40  checkpoint");
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!fs::exists(output() / "checkpoints/step-10.longhaul-tmp") &&
+         !fs::exists(output() / "checkpoints/step-10") &&
+         std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  process.signal(SIGKILL);
+  ASSERT_EQ(process.wait().exit_code, 128 + SIGKILL);
+  expect_resumes_like_undisturbed();
+}
+
+TEST_F(Interruption, ByCtrlCLeavesACheckpointAndGoesOnWithTheSameBits) {
+  test::Process process(LONGHAUL_PROGRAM, long_run(output()));
+  process.wait_for("step 1/40");
+  process.signal(SIGINT);
+  const test::Outcome outcome = process.wait();
+  ASSERT_EQ(outcome.exit_code, 130);
+  EXPECT_THAT(outcome.out, HasSubstr("; the same command goes on from " + output().string()));
+  EXPECT_THAT(half_written(output_files()), IsEmpty());
+  EXPECT_FALSE(fs::exists(output() / "model"));
+  expect_resumes_like_undisturbed();
+}
+
+TEST_F(Interruption, ByAFullDiskBeforeTheFirstStepLeavesNoTrace) {
+  const test::Files before = files();
+  const test::Outcome outcome = train(full_after(100));
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err,
+              HasSubstr((output() / "run.yaml.longhaul-tmp").string() + ": cannot write: "));
+  EXPECT_THAT(test::changes(before, files()), IsEmpty());
+}
+
+TEST_F(Interruption, ByAFullDiskKeepsWholeLinesOfMetrics) {
+  const test::Outcome outcome =
+      run({"train", run_file(), "--set", "training.steps=30", "--set", "checkpoint.every=none"},
+          full_after(1500));
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err,
+              HasSubstr((output() / "metrics.jsonl").string() + ": cannot be written"));
+  EXPECT_THAT(metrics_of(output_files()), Not(IsEmpty()));
+}
+
+TEST_F(Interruption, ByAFullDiskAtACheckpointKeepsTheOneBefore) {
+  ASSERT_EQ(train().exit_code, 0);
+  const test::Files whole = output_files();
+  for (const char* name : {"checkpoints/step-6", "model"}) fs::remove_all(output() / name);
+
+  const test::Outcome outcome = train(full_after(200'000));
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err,
+              HasSubstr((output() / "checkpoints/step-6.longhaul-tmp/states.safetensors").string() +
+                        ": cannot write: "));
+  test::Files left = output_files();
+  EXPECT_THAT(half_written(left), IsEmpty());
+  EXPECT_EQ(left["checkpoints/step-4/states.safetensors"],
+            whole.at("checkpoints/step-4/states.safetensors"));
+
+  EXPECT_EQ(train().exit_code, 0);
+  expect_same_run(output_files(), whole);
+}
+
+TEST_F(Interruption, ByAFullDiskAtTheModelKeepsTheOneBefore) {
+  ASSERT_EQ(train().exit_code, 0);
+  const test::Files whole = output_files();
+  test::write_bytes(model() + "/LICENSE", std::string(1'000'000, 'x'));  // copied with the model
+
+  const test::Outcome outcome = train(full_after(500'000));
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err,
+              HasSubstr((output() / "model.longhaul-tmp/LICENSE").string() + ": cannot write: "));
+  expect_same_run(output_files(), whole);
+
+  EXPECT_EQ(train().exit_code, 0);
+  EXPECT_EQ(output_files().at("model/LICENSE").size(), 1'000'000U);
+}
+
+}  // namespace
+}  // namespace longhaul
