@@ -1,5 +1,6 @@
 // The end of a step: accumulation over micro-batches, the global norm, clipping, the update.
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -132,30 +133,35 @@ OpBody bind_clip(const Binding& b) {
 OpBody bind_update(const Binding& b) {
   const BlockLayout layout = make_layout(b.graph, b.op.block);
   const auto* scalars = b.read_as<UpdateScalars>(1);
+  const std::int64_t first = b.op.first_element;
+  const std::int64_t end = first + b.op.reads[0].size.count / size_of(b.dtype());
   std::vector<OpBody> slots;
   for (const ParameterSlot& slot : layout.slots) {
-    if (slot.offset >= layout.trainable) break;
+    const std::int64_t begin = std::max(first, slot.offset);
+    const std::int64_t count = std::min(end, slot.offset + slot.count) - begin;
+    if (slot.offset >= layout.trainable || count <= 0) continue;
+    const std::int64_t at = begin - first;
     const auto* step = slot.offset < layout.decayed ? &scalars->decayed : &scalars->plain;
     if (b.format.precision == Precision::kF32) {
       slots.push_back(call(b,
                            b.kernels.adamw_fp32,
-                           kernels::AdamWFp32{.weight = b.write_as<float>(0) + slot.offset,
-                                              .momentum = b.write_as<float>(1) + slot.offset,
-                                              .variance = b.write_as<float>(2) + slot.offset,
-                                              .gradient = b.read_as<float>(0) + slot.offset,
+                           kernels::AdamWFp32{.weight = b.write_as<float>(0) + at,
+                                              .momentum = b.write_as<float>(1) + at,
+                                              .variance = b.write_as<float>(2) + at,
+                                              .gradient = b.read_as<float>(0) + at,
                                               .scalars = step,
-                                              .count = slot.count}));
+                                              .count = count}));
       continue;
     }
     slots.push_back(call(b,
                          b.kernels.adamw_bf16,
-                         kernels::AdamWBf16{.weight = b.write_as<std::uint16_t>(0) + slot.offset,
-                                            .remainder = b.write_as<std::int16_t>(1) + slot.offset,
-                                            .momentum = b.write_as<float>(2) + slot.offset,
-                                            .variance = b.write_as<float>(3) + slot.offset,
-                                            .gradient = b.read_as<std::uint16_t>(0) + slot.offset,
+                         kernels::AdamWBf16{.weight = b.write_as<std::uint16_t>(0) + at,
+                                            .remainder = b.write_as<std::int16_t>(1) + at,
+                                            .momentum = b.write_as<float>(2) + at,
+                                            .variance = b.write_as<float>(3) + at,
+                                            .gradient = b.read_as<std::uint16_t>(0) + at,
                                             .scalars = step,
-                                            .count = slot.count}));
+                                            .count = count}));
   }
   return [slots = std::move(slots)] {
     for (const OpBody& slot : slots) slot();

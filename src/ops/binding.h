@@ -46,8 +46,8 @@ struct Binding {
 
   const Node& node() const { return graph[op.node]; }
   DType dtype() const { return format.weight(); }  // of weights and activations
-  ThreadPool& pool() const { return device.compute_pool(); }
-  kernels::Launch launch() const { return {&device.compute_pool(), nullptr}; }
+  ThreadPool& pool() const { return device.pool(op.lane); }
+  kernels::Launch launch() const { return {&device.pool(op.lane), nullptr}; }
   // Splits [offset, end) of the scratch among the threads of the compute lane.
   WorkerScratch worker_scratch(std::int64_t offset = 0) const {
     const std::int64_t share = (addresses.scratch_size.count - offset) / pool().size();

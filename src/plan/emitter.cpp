@@ -71,7 +71,8 @@ OpId Emitter::copy(const Operand& from, const Operand& to, const std::vector<OpI
           name_of(source),
           " and ",
           name_of(target));
-  require(from.size == to.size, "lower: a copy of ", from.size.count, " B to ", to.size.count, " B");
+  require(
+      from.size == to.size, "lower: a copy of ", from.size.count, " B to ", to.size.count, " B");
   Op op{.kind = OpKind::kCopy, .lane = lane_between(source, target)};
   op.reads = {from};
   op.writes = {to};

@@ -39,15 +39,19 @@ Operand Gradients::slot_of(const Operand& array, TensorId parameter, DType dtype
   return {array.buffer, array.offset + Bytes{slot.offset * size}, Bytes{slot.count * size}};
 }
 
-Operand& Gradients::array(
-    Operand& array, BlockId block, const char* what, DType dtype, Tier tier) {
+Operand& Gradients::gradients(Operand& array, BlockId block, Tier tier) {
   if (array.exists()) return array;
   const BufferId pending = pass_.states.pending_gradients[block.index()];
-  if (pending.exists() && dtype == transport_ && how(block).gradients == tier) {
-    return array = emit_.whole(pending);
-  }
-  const Bytes size{layout(block).trainable * size_of(dtype)};
-  return array = emit_.whole(emit_.add_buffer(what + graph_[block].name, tier, size));
+  if (pending.exists() && how(block).gradients == tier) return array = emit_.whole(pending);
+  const Bytes size{layout(block).trainable * size_of(transport_)};
+  return array = emit_.whole(emit_.add_buffer("gradients of " + graph_[block].name, tier, size));
+}
+
+Operand& Gradients::sums(Operand& array, BlockId block, Tier tier) {
+  if (array.exists()) return array;
+  const Bytes size{layout(block).trainable * size_of(DType::kF32)};
+  return array = emit_.whole(
+             emit_.add_buffer("sums of gradients of " + graph_[block].name, tier, size));
 }
 
 GradientTarget Gradients::target(const Node& node, TensorId parameter, int micro_batch) {
@@ -59,7 +63,7 @@ GradientTarget Gradients::target(const Node& node, TensorId parameter, int micro
     return {emit_.whole(emit_.add_buffer(name, Tier::kDevice, size))};
   }
   State& state = states_[block.index()];
-  const Operand& all = array(state.device, block, "gradients of ", transport_, Tier::kDevice);
+  const Operand& all = gradients(state.device, block, Tier::kDevice);
   return {slot_of(all, parameter, transport_)};
 }
 
@@ -72,12 +76,13 @@ GradientTarget Gradients::table_target(TensorId table) {
   bool is_empty = !is_tied(table);
   if (shape_.micro_batches == 1) {
     Operand& all = tier == Tier::kHost ? state.host : state.device;
-    target = slot_of(array(all, block, "gradients of ", transport_, tier), table, transport_);
+    target = slot_of(gradients(all, block, tier), table, transport_);
   } else {
     const auto [found, is_new] = tables_.try_emplace(table);
     if (is_new) {
       const Bytes size{element_count(graph_[table], shape_) * size_of(DType::kF32)};
-      found->second = emit_.whole(emit_.add_buffer("sums of rows of " + graph_[table].name, tier, size));
+      found->second =
+          emit_.whole(emit_.add_buffer("sums of rows of " + graph_[table].name, tier, size));
     }
     target = found->second;
     is_empty = is_new;
@@ -104,7 +109,7 @@ bool Gradients::wrote(const Node& node,
     accumulate(node, parameter, micro_batch, gradient);
   } else if (plan_.embeds_on_host && is_tied(parameter)) {
     const BlockId block = graph_[parameter].block;
-    const Operand& all = array(state.host, block, "gradients of ", transport_, Tier::kHost);
+    const Operand& all = gradients(state.host, block, Tier::kHost);
     emit_.copy(gradient, slot_of(all, parameter, transport_));
   }
   return --state.left == 0;
@@ -136,9 +141,8 @@ void Gradients::accumulate(const Node& node,
     head_last_[parameter] = here;  // the embedding is still to come
     return;
   }
-  Operand& sums = tier == Tier::kHost ? state.host_sums : state.device_sums;
-  const Operand sum =
-      slot_of(array(sums, block, "sums of gradients of ", DType::kF32, tier), parameter, DType::kF32);
+  Operand& all_sums = tier == Tier::kHost ? state.host_sums : state.device_sums;
+  const Operand sum = slot_of(sums(all_sums, block, tier), parameter, DType::kF32);
   Op op{.kind = is_last(micro_batch) ? OpKind::kRound : OpKind::kAccumulate,
         .lane = tier == Tier::kHost ? Lane::kHost : Lane::kCompute,
         .node = make_id<NodeId>(static_cast<std::size_t>(&node - graph_.nodes.data())),
@@ -147,7 +151,7 @@ void Gradients::accumulate(const Node& node,
   if (is_last(micro_batch)) {
     Operand& all = tier == Tier::kHost ? state.host : state.device;
     op.reads = {sum, here, {}};
-    op.writes = {slot_of(array(all, block, "gradients of ", transport_, tier), parameter, transport_)};
+    op.writes = {slot_of(gradients(all, block, tier), parameter, transport_)};
     if (tier == Tier::kHost) mark_on_host(parameter);
   } else {
     op.reads = {here};
@@ -162,17 +166,17 @@ void Gradients::round_table(TensorId table) {
   State& state = states_[block.index()];
   const Tier tier = plan_.embeds_on_host ? Tier::kHost : Tier::kDevice;
   Operand& all = tier == Tier::kHost ? state.host : state.device;
-  Operand& sums = tier == Tier::kHost ? state.host_sums : state.device_sums;
+  const Operand& all_sums = tier == Tier::kHost ? state.host_sums : state.device_sums;
   const Operand rows = tables_.at(table);
   Op op{.kind = OpKind::kRound,
         .lane = tier == Tier::kHost ? Lane::kHost : Lane::kCompute,
         .block = block};
   if (is_tied(table)) {
-    op.reads = {slot_of(sums, table, DType::kF32), head_last_.at(table), rows};
+    op.reads = {slot_of(all_sums, table, DType::kF32), head_last_.at(table), rows};
   } else {
     op.reads = {rows, {}, {}};
   }
-  op.writes = {slot_of(array(all, block, "gradients of ", transport_, tier), table, transport_)};
+  op.writes = {slot_of(gradients(all, block, tier), table, transport_)};
   emit_.add(std::move(op));
 }
 
@@ -185,7 +189,7 @@ Operand Gradients::finish(BlockId block, const std::vector<OpId>& after) {
   if (is_all_on_device) measure(block, state.device, Lane::kCompute);
   if (how(block).gradients == Tier::kDevice) return state.device;
 
-  const Operand host = array(state.host, block, "gradients of ", transport_, Tier::kHost);
+  const Operand host = gradients(state.host, block, Tier::kHost);
   for (std::size_t s = 0; s < slots.slots.size() && slots.slots[s].offset < slots.trainable; ++s) {
     if (state.on_host[s]) continue;
     const std::int64_t first = slots.slots[s].offset;
@@ -209,7 +213,7 @@ Operand Gradients::finish(BlockId block, const std::vector<OpId>& after) {
   if (how(block).gradients == Tier::kHost) return host;
 
   Operand disk;
-  array(disk, block, "gradients on disk of ", transport_, Tier::kDisk);
+  gradients(disk, block, Tier::kDisk);
   for (std::int64_t at = 0; at < slots.trainable; at += plan_.chunk) {
     const Bytes offset{at * size};
     const Bytes bytes{std::min(plan_.chunk, slots.trainable - at) * size};

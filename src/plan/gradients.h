@@ -45,22 +45,25 @@ class Gradients {
 
  private:
   struct State {
-    Operand device;            // transport gradients, [trainable]
-    Operand device_sums;       // fp32
-    Operand host;              // transport gradients
-    Operand host_sums;         // fp32
+    Operand device;             // transport gradients, [trainable]
+    Operand device_sums;        // fp32
+    Operand host;               // transport gradients
+    Operand host_sums;          // fp32
     std::vector<bool> on_host;  // per trainable slot: its gradient is complete in `host`
-    int left = 0;              // gradients still to be written
+    int left = 0;               // gradients still to be written
     Operand norm;
   };
   const BlockLayout& layout(BlockId block) const { return pass_.states.layouts[block.index()]; }
   const BlockPlan& how(BlockId block) const { return plan_.of(graph_[block]); }
-  bool sums_on_host() const { return shape_.micro_batches > 1 && plan_.accumulators == Tier::kHost; }
+  bool sums_on_host() const {
+    return shape_.micro_batches > 1 && plan_.accumulators == Tier::kHost;
+  }
   bool is_last(int micro_batch) const { return micro_batch == shape_.micro_batches - 1; }
   bool is_tied(TensorId parameter) const { return users_.at(parameter) > 1; }
   Operand slot_of(const Operand& array, TensorId parameter, DType dtype) const;
-  // The whole array of a block, made when first asked for.
-  Operand& array(Operand& array, BlockId block, const char* what, DType dtype, Tier tier);
+  // The whole array of a block on a tier, made when first asked for.
+  Operand& gradients(Operand& array, BlockId block, Tier tier);
+  Operand& sums(Operand& array, BlockId block, Tier tier);
   GradientTarget table_target(TensorId table);
   void accumulate(const Node& node, TensorId parameter, int micro_batch, const Operand& gradient);
   void round_table(TensorId table);

@@ -43,8 +43,7 @@ void Lowering::add_scratch(Op& op) {
   const Bytes size = scratch_bytes(graph_, graph_[op.node], op.kind, shape_, workers_);
   if (size.count == 0) return;
   const Tier tier = op.lane == Lane::kHost ? Tier::kHost : Tier::kDevice;
-  op.scratch =
-      emit_.whole(emit_.add_buffer("scratch of " + graph_[op.node].name, tier, size));
+  op.scratch = emit_.whole(emit_.add_buffer("scratch of " + graph_[op.node].name, tier, size));
 }
 
 Lane Lowering::lane_of(const Node& node) const {
@@ -65,8 +64,8 @@ Operand Lowering::input(TensorId tensor, int micro_batch, Tier tier) {
 void Lowering::add_records() {
   pass_.scalars = emit_.add_buffer("step scalars", Tier::kHost, Bytes{sizeof(StepScalars)}, true);
   pass_.results = emit_.add_buffer("step results", Tier::kHost, Bytes{sizeof(StepResults)}, true);
-  losses_ = emit_.whole(
-      emit_.add_buffer("sum of losses", Tier::kDevice, Bytes{sizeof(StepResults)}));
+  losses_ =
+      emit_.whole(emit_.add_buffer("sum of losses", Tier::kDevice, Bytes{sizeof(StepResults)}));
   Op clear{.kind = OpKind::kFill};
   clear.writes = {losses_};
   emit_.add(std::move(clear));
@@ -104,10 +103,9 @@ void Lowering::finish_blocks() {
   for (const BlockId block : complete_) {
     const bool is_in_backward = plan_.update == UpdateTime::kInBackward;
     const std::size_t earlier = updated_.size();
-    const std::vector<OpId> room =
-        is_in_backward && earlier >= kGradientsInFlight
-            ? std::vector<OpId>{updated_[earlier - kGradientsInFlight]}
-            : std::vector<OpId>{};
+    const std::vector<OpId> room = is_in_backward && earlier >= kGradientsInFlight
+                                       ? std::vector<OpId>{updated_[earlier - kGradientsInFlight]}
+                                       : std::vector<OpId>{};
     const Operand gradient = gradients_.finish(block, room);
     finished_[block] = gradient;
     if (!is_in_backward) continue;
@@ -154,7 +152,7 @@ LoweredPass lower(const ModelGraph& graph,
           shape.positions,
           " positions, expected all above 0");
   require(shape.micro_batches >= 1, "lower: got ", shape.micro_batches, " micro-batches");
-  check(plan, graph);
+  check(plan, graph, shape.micro_batches);
   Lowering lowering(graph, format, plan, shape, pass, workers);
   switch (pass) {
     case Pass::kTrain:

@@ -74,7 +74,10 @@ void Lowering::backward_node(const Node& node, const Targets& targets, int micro
   }
 }
 
-void Lowering::wrote(const Node& node, TensorId parameter, int micro_batch, const Operand& gradient) {
+void Lowering::wrote(const Node& node,
+                     TensorId parameter,
+                     int micro_batch,
+                     const Operand& gradient) {
   if (gradients_.wrote(node, parameter, micro_batch, gradient)) {
     complete_.push_back(graph_[parameter].block);
   }
@@ -101,8 +104,8 @@ GradientTarget Lowering::activation_gradient(TensorId tensor, int micro_batch) {
   const auto found = d_.find({tensor, micro_batch});
   if (found == d_.end()) {
     const std::string name = concat("d_", graph_[tensor].name, "[", micro_batch, "]");
-    const Operand fresh = emit_.whole(
-        emit_.add_buffer(name, Tier::kDevice, byte_count(graph_[tensor], shape_)));
+    const Operand fresh =
+        emit_.whole(emit_.add_buffer(name, Tier::kDevice, byte_count(graph_[tensor], shape_)));
     sharers_[fresh.buffer] = 1;
     return {d_[{tensor, micro_batch}] = fresh, false};
   }

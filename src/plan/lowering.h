@@ -79,14 +79,14 @@ class Lowering {
   Gradients gradients_;
   Updates updates_;
 
-  std::vector<Targets> gradient_inputs_;                // [node]
-  std::vector<OpId> waits_;                             // of the next op of the compute lane
-  std::map<std::pair<TensorId, int>, Operand> d_;       // gradients of activations
-  std::map<BufferId, int> sharers_;                     // how many of d_ use a buffer
-  Operand losses_;                                      // device, StepResults: the sum of losses
-  std::vector<BlockId> complete_;                       // in this visit, in order
-  std::map<BlockId, Operand> finished_;                 // complete gradients, where they wait
-  std::vector<OpId> updated_;                           // per update in backward: its last op
+  std::vector<Targets> gradient_inputs_;           // [node]
+  std::vector<OpId> waits_;                        // of the next op of the compute lane
+  std::map<std::pair<TensorId, int>, Operand> d_;  // gradients of activations
+  std::map<BufferId, int> sharers_;                // how many of d_ use a buffer
+  Operand losses_;                                 // device, StepResults: the sum of losses
+  std::vector<BlockId> complete_;                  // in this visit, in order
+  std::map<BlockId, Operand> finished_;            // complete gradients, where they wait
+  std::vector<OpId> updated_;                      // per update in backward: its last op
 };
 
 }  // namespace longhaul

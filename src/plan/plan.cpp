@@ -61,6 +61,31 @@ void check_block(const BlockPlan& block, const Plan& plan, const std::string& na
          ": sums on the host leave the gradient there: gradients: host or disk");
 }
 
+// What the embedding's place and the place of the sums ask of each other and of its block.
+void check_embedding(const Plan& plan, const ModelGraph& graph, int micro_batches) {
+  for (const Node& node : graph.nodes) {
+    if (!is<Embedding>(node)) continue;
+    const Block& block = graph[graph[node.inputs[2]].block];
+    const BlockPlan& how = plan.of(block);
+    const bool is_on_host = how.weights.tier == Tier::kHost && how.update_on == Tier::kHost &&
+                            how.gradients == Tier::kHost;
+    expect(!plan.embeds_on_host || is_on_host,
+           "embedding: host: the weights, gradients and updates of ",
+           block.name,
+           " have to be on the host too");
+    const auto reads_table = [&](const Node& other) {
+      return is<HeadLoss>(other) && other.inputs[1] == node.inputs[2];
+    };
+    const bool is_tied = std::any_of(graph.nodes.begin(), graph.nodes.end(), reads_table);
+    expect(
+        micro_batches == 1 || !plan.embeds_on_host || plan.accumulators == Tier::kHost,
+        "embedding: host: with several micro-batches its sums are on the host; accumulators: host");
+    expect(
+        micro_batches == 1 || !is_tied || plan.accumulators == Tier::kDevice || plan.embeds_on_host,
+        "accumulators: host: the sums of tied embeddings belong together; embedding: host");
+  }
+}
+
 }  // namespace
 
 const BlockPlan& Plan::of(const Block& block) const {
@@ -77,7 +102,7 @@ SavedAction saved_action(
   return SavedAction::kKeep;
 }
 
-void check(const Plan& plan, const ModelGraph& graph) {
+void check(const Plan& plan, const ModelGraph& graph, int micro_batches) {
   expect(plan.group >= 0, "group: got ", plan.group, ", expected 0 (all micro-batches) or more");
   expect(plan.chunk > 0 && plan.chunk % 65536 == 0,
          "chunk: got ",
@@ -89,6 +114,7 @@ void check(const Plan& plan, const ModelGraph& graph) {
   expect(plan.block_inputs != SavedAction::kRecompute,
          "block_inputs: recompute: another block wrote them; expected keep, host or disk");
   for (const Block& block : graph.blocks) check_block(plan.of(block), plan, block.name);
+  check_embedding(plan, graph, micro_batches);
   for (const auto& [name, unused] : plan.exceptions) {
     const auto is_it = [&name = name](const Block& block) { return block.name == name; };
     expect(std::any_of(graph.blocks.begin(), graph.blocks.end(), is_it),

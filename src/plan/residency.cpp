@@ -166,20 +166,22 @@ void Residency::end_visit(std::size_t visit) {
   for (const Key& key : keys) {
     const auto found = places_.find(key);
     if (found == places_.end()) continue;
-    const bool is_again = graph_[key.first].block == now.block &&
-                          saved_action(plan_, graph_, now.block, key.first, key.second) ==
-                              SavedAction::kRecompute;
+    const bool is_again =
+        graph_[key.first].block == now.block &&
+        saved_action(plan_, graph_, now.block, key.first, key.second) == SavedAction::kRecompute;
     const bool has_other_readers = is_read_elsewhere(key.first);
     if (leaves(found->second, visit) || (is_again && !has_other_readers)) {
       found->second.device = {};
     }
   }
   if (visit + 1 < visits_.size() && visits_[visit + 1].turn == now.turn) return;
-  const auto last = static_cast<std::size_t>(now.turn) + static_cast<std::size_t>(plan_.weight_window);
+  const auto last =
+      static_cast<std::size_t>(now.turn) + static_cast<std::size_t>(plan_.weight_window);
   for (const BlockId block : turn_weights_[static_cast<std::size_t>(now.turn)]) {
     if (is_permanent(block)) continue;
     const std::vector<std::size_t>& turns = turns_[block.index()];
-    const auto next = std::upper_bound(turns.begin(), turns.end(), static_cast<std::size_t>(now.turn));
+    const auto next =
+        std::upper_bound(turns.begin(), turns.end(), static_cast<std::size_t>(now.turn));
     if (next == turns.end() || *next > last) weights_[block.index()] = {};
   }
 }
@@ -213,6 +215,7 @@ void Residency::produced(TensorId tensor, int micro_batch) {
 
 void Residency::send(Place& place, const Key& key) {
   place.is_sent = true;
+  if (!place.device.exists()) return;  // was produced on the host
   const Tensor& tensor = graph_[key.first];
   const std::string name = concat(tensor.name, "[", key.second, "]");
   const Bytes size = place.device.size;
@@ -232,8 +235,7 @@ void Residency::fetch(Place& place, const Key& key, const std::vector<OpId>& aft
   const std::string name = concat(graph_[key.first].name, "[", key.second, "]");
   Operand from = place.host;
   if (!from.exists()) {
-    from = emit_.whole(
-        emit_.add_buffer(name + " back from disk", Tier::kHost, place.disk.size));
+    from = emit_.whole(emit_.add_buffer(name + " back from disk", Tier::kHost, place.disk.size));
     emit_.copy(place.disk, from, after);
   }
   place.device = emit_.whole(emit_.add_buffer(name + ", fetched", Tier::kDevice, from.size));
@@ -244,8 +246,9 @@ void Residency::fetch_weights(BlockId block, const std::vector<OpId>& after) {
   const std::vector<StatePiece>& pieces = pass_.states.streams[block.index()].front();
   const std::int64_t elements = pass_.states.layouts[block.index()].elements;
   const std::int64_t size = size_of(format_.weight());
-  const BufferId buffer = emit_.add_buffer(
-      concat("weights of ", graph_[block].name, ", fetched"), Tier::kDevice, Bytes{elements * size});
+  const BufferId buffer = emit_.add_buffer(concat("weights of ", graph_[block].name, ", fetched"),
+                                           Tier::kDevice,
+                                           Bytes{elements * size});
   weights_[block.index()] = buffer;
   for (std::int64_t first = 0; first < elements;) {
     const std::int64_t wanted = std::min(plan_.chunk, elements - first);
@@ -312,8 +315,8 @@ Operand Residency::record(BufferId host) {
   const auto found = records_.find(host);
   if (found != records_.end()) return found->second;
   const Operand from = emit_.whole(host);
-  const BufferId device = emit_.add_buffer(
-      emit_.schedule()[host].name + ", uploaded", Tier::kDevice, from.size);
+  const BufferId device =
+      emit_.add_buffer(emit_.schedule()[host].name + ", uploaded", Tier::kDevice, from.size);
   emit_.copy(from, emit_.whole(device));
   return records_[host] = emit_.whole(device);
 }

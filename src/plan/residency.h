@@ -81,9 +81,9 @@ class Residency {
   std::vector<Visit> visits_;
   std::size_t now_ = 0;
   std::map<Key, Place> places_;
-  std::vector<BufferId> weights_;               // [block], on the device, or none
+  std::vector<BufferId> weights_;  // [block], on the device, or none
   std::map<BufferId, Operand> records_;
-  std::vector<std::vector<Key>> needs_;            // [visit]
+  std::vector<std::vector<Key>> needs_;             // [visit]
   std::vector<std::vector<BlockId>> turn_weights_;  // [turn]: whose weights it uses
   std::vector<std::vector<std::size_t>> turns_;     // [block]: turns that use its weights
   std::vector<std::vector<OpId>> sent_;             // [visit]: copies to the host that began in it

@@ -146,8 +146,7 @@ OpId Updates::update_chunk(const Chunk& chunk, const Operand& gradient) {
   OpId last = emit_.add(std::move(op), after);
   const BufferId copy = pass_.states.weight_copies[chunk.block.index()];
   if (copy.exists()) {
-    const Operand target =
-        part(emit_.whole(copy), chunk.first, chunk.count, format_.weight());
+    const Operand target = part(emit_.whole(copy), chunk.first, chunk.count, format_.weight());
     emit_.copy(results[0], target);
   }
   for (std::size_t s = 0; s < homes.size(); ++s) {

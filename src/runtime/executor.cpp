@@ -52,7 +52,8 @@ struct Step {
 OpAddresses addresses_of(const PlacedSchedule& placed, const Op& op, Device& device) {
   const auto address = [&](const Operand& operand) -> std::byte* {
     if (!operand.exists()) return nullptr;
-    return device.base(placed.schedule[operand.buffer].tier) + placed.address(operand).count;
+    std::byte* base = device.base(placed.schedule[operand.buffer].tier);
+    return base == nullptr ? nullptr : base + placed.address(operand).count;
   };
   OpAddresses addresses;
   for (const Operand& operand : op.reads) addresses.reads.push_back(address(operand));
@@ -83,6 +84,9 @@ struct Executor::Team {
   std::string error;
   std::vector<std::thread> threads;
 
+  Place place_of(const Operand& operand) const {
+    return {placed.schedule[operand.buffer].tier, placed.address(operand)};
+  }
   void bind(const OpTable& table);
   void run_lane(std::size_t lane);
   void abort(std::size_t op, const char* what);
@@ -101,10 +105,10 @@ void Executor::Team::bind(const OpTable& table) {
     }
     const OpAddresses addresses = addresses_of(placed, op, device);
     if (op.kind == OpKind::kCopy) {
-      step.body =
-          [this, to = addresses.writes[0], from = addresses.reads[0], size = op.reads[0].size] {
-            device.copy(to, from, size);
-          };
+      step.body = [this,
+                   to = place_of(op.writes[0]),
+                   from = place_of(op.reads[0]),
+                   size = op.reads[0].size] { device.copy(to, from, size); };
     } else {
       step.body = table.bind(op, addresses, device);
     }
@@ -160,7 +164,7 @@ Executor::Executor(const PlacedSchedule& placed,
                    const OpTable& table,
                    std::vector<std::string> node_names)
     : team_(new Team{.placed = placed, .device = device, .node_names = std::move(node_names)}) {
-  for (const Tier tier : {Tier::kDevice, Tier::kHost}) {
+  for (const Tier tier : {Tier::kDevice, Tier::kHost, Tier::kDisk}) {
     const Bytes need = placed.peak[static_cast<std::size_t>(tier)];
     if (need > device.capacity(tier)) {
       throw OutOfMemory(name_of(tier), need.count, device.capacity(tier).count);

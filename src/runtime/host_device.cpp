@@ -1,4 +1,8 @@
+#include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <optional>
+#include <thread>
 
 #include "longhaul/core/error.h"
 #include "longhaul/runtime/arena.h"
@@ -7,36 +11,108 @@
 namespace longhaul {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+Lane lane_between(Tier from, Tier to) {
+  if (from == Tier::kDisk) return Lane::kDiskRead;
+  if (to == Tier::kDisk) return Lane::kDiskWrite;
+  if (from == Tier::kDevice) return to == Tier::kDevice ? Lane::kCompute : Lane::kD2h;
+  return to == Tier::kDevice ? Lane::kH2d : Lane::kHost;
+}
+
+// A link of a set speed: a copy ends no earlier than the link would have carried it after the copy
+// before. Belongs to one thread.
+class Pace {
+ public:
+  explicit Pace(const LaneSpeed& speed) : speed_(speed) {}
+
+  void begin() { begin_ = Clock::now(); }
+  void end(Bytes size) {
+    const double seconds =
+        speed_.latency.value +
+        (speed_.rate.rate > 0.0 ? static_cast<double>(size.count) / speed_.rate.rate : 0.0);
+    if (seconds == 0.0) return;
+    free_ = std::max(free_, begin_) +
+            std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    std::this_thread::sleep_until(free_);
+  }
+
+ private:
+  LaneSpeed speed_;
+  Clock::time_point begin_;
+  Clock::time_point free_;
+};
+
 class HostDevice final : public Device {
  public:
   explicit HostDevice(const HostDeviceOptions& options)
       : device_("device", options.device_memory),
         host_("host", options.host_memory),
         prepare_thread_(options.prepare_thread),
-        pool_(options.threads, options.prepare_thread) {}
+        compute_pool_(options.threads, options.prepare_thread),
+        host_pool_(options.host_threads, options.prepare_thread) {
+    for (const LaneSpeed& speed : options.speeds) paces_.emplace_back(speed);
+    if (options.disk.count == 0) return;
+    disk_.emplace(DiskStoreOptions{
+        .folders = options.disk_folders, .size = options.disk, .verifies = options.verifies_disk});
+    // Faster where the memlock limit allows it, and not needed.
+    disk_->register_memory({host_.base(), static_cast<std::size_t>(host_.size().count)});
+  }
 
-  std::byte* base(Tier tier) const override { return arena(tier).base(); }
-  Bytes capacity(Tier tier) const override { return arena(tier).size(); }
-  ThreadPool& compute_pool() override { return pool_; }
-
+  std::byte* base(Tier tier) const override {
+    return tier == Tier::kDisk ? nullptr : arena(tier).base();
+  }
+  Bytes capacity(Tier tier) const override {
+    if (tier == Tier::kDisk) return disk_ ? disk_->size() : Bytes{};
+    return arena(tier).size();
+  }
+  ThreadPool& pool(Lane lane) override { return lane == Lane::kHost ? host_pool_ : compute_pool_; }
   void prepare_thread() const override {
     if (prepare_thread_) prepare_thread_();
   }
 
-  void copy(std::byte* to, const std::byte* from, Bytes size) override {
-    std::memcpy(to, from, static_cast<std::size_t>(size.count));
+  void copy(const Place& to, const Place& from, Bytes size) override {
+    Pace& pace = paces_[static_cast<std::size_t>(lane_between(from.tier, to.tier))];
+    pace.begin();
+    if (from.tier == Tier::kDisk) {
+      read({address(to), static_cast<std::size_t>(size.count)}, from);
+    } else {
+      write(to, {address(from), static_cast<std::size_t>(size.count)});
+    }
+    pace.end(size);
+  }
+  void read(std::span<std::byte> to, const Place& from) override {
+    if (from.tier == Tier::kDisk) {
+      disk().read(from.offset, to);
+    } else {
+      std::memcpy(to.data(), address(from), to.size());
+    }
+  }
+  void write(const Place& to, std::span<const std::byte> from) override {
+    if (to.tier == Tier::kDisk) {
+      disk().write(to.offset, from);
+    } else {
+      std::memcpy(address(to), from.data(), from.size());
+    }
   }
 
  private:
-  const Arena& arena(Tier tier) const {
-    require(tier != Tier::kDisk, "HostDevice: the disk tier has no arena");
-    return tier == Tier::kDevice ? device_ : host_;
+  const Arena& arena(Tier tier) const { return tier == Tier::kDevice ? device_ : host_; }
+  std::byte* address(const Place& place) const {
+    return arena(place.tier).base() + place.offset.count;
+  }
+  DiskStore& disk() {
+    require(disk_.has_value(), "HostDevice: was made without a disk");
+    return *disk_;
   }
 
   Arena device_;
   Arena host_;
+  std::optional<DiskStore> disk_;  // registers the host arena: goes first
   std::function<void()> prepare_thread_;
-  ThreadPool pool_;
+  std::vector<Pace> paces_;
+  ThreadPool compute_pool_;
+  ThreadPool host_pool_;
 };
 
 }  // namespace

@@ -94,8 +94,8 @@ class TierPlacement {
   std::vector<Placed> placed_;
 };
 
-Bytes aligned(Bytes size) {
-  return Bytes{round_up(size.count, kBufferAlignment)};
+Bytes aligned(Bytes size, Tier tier) {
+  return Bytes{round_up(size.count, kBufferAlignment[static_cast<std::size_t>(tier)])};
 }
 
 std::string ledger(const Schedule& schedule, Tier tier, Bytes needed, Bytes cap, Bytes persistent) {
@@ -136,7 +136,7 @@ PlacedSchedule place(Schedule schedule, const Caps& caps) {
     if (!buffers[b].is_persistent) continue;
     Bytes& end = placed.persistent[index_of(buffers[b].tier)];
     placed.offsets[b] = end;
-    end += aligned(buffers[b].size);
+    end += aligned(buffers[b].size, buffers[b].tier);
   }
   placed.peak = placed.persistent;
 
@@ -151,8 +151,9 @@ PlacedSchedule place(Schedule schedule, const Caps& caps) {
   for (const Bytes floor : placed.persistent) tiers.emplace_back(lives, is_before, floor);
   for (const std::size_t b : order) {
     const std::size_t tier = index_of(buffers[b].tier);
-    placed.offsets[b] = tiers[tier].place(b, aligned(buffers[b].size));
-    placed.peak[tier] = std::max(placed.peak[tier], placed.offsets[b] + aligned(buffers[b].size));
+    placed.offsets[b] = tiers[tier].place(b, aligned(buffers[b].size, buffers[b].tier));
+    placed.peak[tier] =
+        std::max(placed.peak[tier], placed.offsets[b] + aligned(buffers[b].size, buffers[b].tier));
   }
   for (std::size_t t = 0; t < kTierCount; ++t) {
     if (placed.peak[t] <= caps.bytes[t]) continue;
@@ -170,7 +171,7 @@ Bytes lower_bound(const Schedule& schedule, Tier tier) {
   for (std::size_t b = 0; b < lives.size(); ++b) {
     const Buffer& buffer = schedule.buffers()[b];
     if (buffer.tier != tier) continue;
-    if (buffer.is_persistent) live += aligned(buffer.size).count;
+    if (buffer.is_persistent) live += aligned(buffer.size, tier).count;
     if (buffer.is_persistent || !lives[b].is_used()) continue;
     OpId first = make_id<OpId>(schedule.ops().size());
     OpId last;
@@ -179,8 +180,8 @@ Bytes lower_bound(const Schedule& schedule, Tier tier) {
       first = std::min(first, lives[b].first[l]);
       last = std::max(last, lives[b].last[l]);
     }
-    change[first.index()] += aligned(buffer.size).count;
-    change[last.index() + 1] -= aligned(buffer.size).count;
+    change[first.index()] += aligned(buffer.size, tier).count;
+    change[last.index() + 1] -= aligned(buffer.size, tier).count;
   }
   std::int64_t peak = live;
   for (const std::int64_t delta : change) {

@@ -27,6 +27,17 @@ std::vector<std::string> node_names(const ModelGraph& graph) {
   return names;
 }
 
+// Updates in the next forward make a step of three: the first one, the steady one, the drain.
+void add_pending_passes(std::vector<PassRequest>& passes) {
+  const auto training = std::find_if(passes.begin(), passes.end(), [](const PassRequest& request) {
+    return request.pass == Pass::kTrain;
+  });
+  if (training == passes.end()) return;
+  const BatchShape shape = training->shape;
+  passes.push_back({Pass::kFirst, shape});
+  passes.push_back({Pass::kDrain, shape});
+}
+
 Bytes largest(const std::vector<Runner>& runners, Tier tier) {
   Bytes size;
   for (const Runner& runner : runners) {
@@ -44,6 +55,7 @@ struct Engine::Parts {
   std::vector<Runner> runners;
   std::unique_ptr<StateStore> states;
   const Timeline* last = nullptr;
+  bool is_pending = false;  // updates of the step before are still to come
 
   std::byte* host(const Runner& runner, BufferId buffer) const {
     return device->base(Tier::kHost) + runner.placed.offsets[buffer.index()].count;
@@ -71,10 +83,8 @@ void Engine::Parts::fill_constants() {
   const auto fill = [&](TensorId tensor, const std::vector<float>& values) {
     for (const auto& [id, buffer] : any.lowered.states.constants) {
       if (id != tensor) continue;
-      std::byte* to = device->base(Tier::kDevice) + any.placed.offsets[buffer.index()].count;
-      device->copy(to,
-                   reinterpret_cast<const std::byte*>(values.data()),
-                   Bytes{static_cast<std::int64_t>(values.size() * sizeof(float))});
+      device->write({Tier::kDevice, any.placed.offsets[buffer.index()]},
+                    std::as_bytes(std::span(values)));
     }
   };
   for (const RotaryTables& tables : model.rotary) {
@@ -130,6 +140,7 @@ Engine::Engine(Model model, EngineOptions options)
   Parts& p = *parts_;
   require(!p.options.passes.empty(), "Engine: no pass was asked for");
   const std::int64_t positions = p.options.passes.front().shape.positions;
+  if (p.options.plan.update == UpdateTime::kInNextForward) add_pending_passes(p.options.passes);
   for (const PassRequest& request : p.options.passes) {
     require(request.shape.positions == positions,
             "Engine: passes with ",
@@ -143,12 +154,17 @@ Engine::Engine(Model model, EngineOptions options)
                                 request.shape,
                                 request.pass,
                                 p.options.threads);
+    if (p.options.tamper) p.options.tamper(lowered);
     PlacedSchedule placed = place(std::move(lowered.schedule), p.options.caps);
     p.runners.push_back({request, std::move(lowered), std::move(placed), nullptr, nullptr});
   }
   p.device = make_host_device({.device_memory = largest(p.runners, Tier::kDevice),
                                .host_memory = largest(p.runners, Tier::kHost),
+                               .disk = largest(p.runners, Tier::kDisk),
+                               .disk_folders = p.options.disk,
                                .threads = p.options.threads,
+                               .host_threads = p.options.threads,
+                               .speeds = p.options.speeds,
                                .prepare_thread = prepare_torch_thread});
   for (Runner& runner : p.runners) {
     runner.table = make_host_op_table(p.model.graph, p.options.format, runner.request.shape);
@@ -160,6 +176,7 @@ Engine::Engine(Model model, EngineOptions options)
                                           p.runners.front().lowered.states,
                                           p.runners.front().placed,
                                           *p.device);
+  p.states->clear();
   p.fill_constants();
 }
 
@@ -169,21 +186,32 @@ const Model& Engine::model() const {
   return parts_->model;
 }
 StateStore& Engine::states() {
+  drain();
   return *parts_->states;
 }
 
 StepResults Engine::train(std::span<const BatchView> batches, const StepScalars& scalars) {
   Parts& p = *parts_;
-  Runner& runner = p.find(Pass::kTrain);
+  const bool is_late = p.options.plan.update == UpdateTime::kInNextForward;
+  Runner& runner = p.find(is_late && !p.is_pending ? Pass::kFirst : Pass::kTrain);
   p.stage(runner, batches);
   std::memcpy(p.host(runner, runner.lowered.scalars), &scalars, sizeof(scalars));
   p.last = &runner.executor->run();
+  p.is_pending = is_late;
   StepResults results;
   std::memcpy(&results, p.host(runner, runner.lowered.results), sizeof(results));
   return results;
 }
 
+void Engine::drain() {
+  Parts& p = *parts_;
+  if (!p.is_pending) return;
+  p.last = &p.find(Pass::kDrain).executor->run();
+  p.is_pending = false;
+}
+
 double Engine::evaluate(std::span<const BatchView> batches) {
+  drain();
   Parts& p = *parts_;
   Runner& runner = p.find(Pass::kEvaluate);
   p.stage(runner, batches);

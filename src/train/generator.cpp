@@ -7,6 +7,7 @@
 
 #include "longhaul/core/error.h"
 #include "longhaul/formats/model_folder.h"
+#include "longhaul/planner/baselines.h"
 #include "longhaul/run/run_folder.h"
 #include "longhaul/train/engine.h"
 #include "longhaul/train/model_files.h"

@@ -1,5 +1,7 @@
 #include "longhaul/train/state_store.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -25,13 +27,25 @@ void require_size(const ModelGraph& graph, TensorId parameter, std::size_t got) 
           expected);
 }
 
-template <class T>
-std::span<const std::byte> bytes_of(const T& values) {
-  return std::as_bytes(std::span(values));
-}
+constexpr std::int64_t kClearChunk = std::int64_t{16} << 20;  // bytes
 
-Bytes size_of_span(std::size_t bytes) {
-  return Bytes{static_cast<std::int64_t>(bytes)};
+// The whole units of the disk store that hold `count` bytes from `offset` on of a range.
+struct Units {
+  Bytes begin;       // in the range
+  std::size_t skip;  // bytes of the units before `offset`
+  std::size_t size;
+
+  Units(Bytes offset, std::size_t count, Bytes range)
+      : begin{offset.count / kDiskUnit.count * kDiskUnit.count},
+        skip(static_cast<std::size_t>((offset - begin).count)),
+        size(static_cast<std::size_t>(
+            std::min(round_up(static_cast<std::int64_t>(skip + count), kDiskUnit.count),
+                     (range - begin).count))) {}
+};
+
+template <class T>
+std::span<const std::byte> bytes_of(const std::vector<T>& values) {
+  return std::as_bytes(std::span(values));
 }
 
 }  // namespace
@@ -42,30 +56,111 @@ StateStore::StateStore(const ModelGraph& graph,
                        const PlacedSchedule& placed,
                        Device& device)
     : graph_(graph), format_(std::move(format)), buffers_(std::move(buffers)), device_(device) {
-  for (const std::vector<BufferId>& block : buffers_.streams) {
-    offsets_.emplace_back();
-    for (const BufferId buffer : block) {
-      offsets_.back().push_back(placed.offsets[buffer.index()]);
+  const auto place_of = [&](BufferId buffer) {
+    return Place{placed.schedule[buffer].tier, placed.offsets[buffer.index()]};
+  };
+  for (std::size_t b = 0; b < buffers_.streams.size(); ++b) {
+    auto& block = ranges_.emplace_back();
+    for (const std::vector<StatePiece>& pieces : buffers_.streams[b]) {
+      std::vector<Range>& ranges = block.emplace_back();
+      for (const StatePiece& piece : pieces) {
+        ranges.push_back({piece.first, piece.count, place_of(piece.buffer)});
+      }
+    }
+    const BufferId copy = buffers_.weight_copies[b];
+    copies_.push_back(copy.exists() ? std::optional(place_of(copy)) : std::nullopt);
+  }
+}
+
+void StateStore::clear() {
+  for (std::size_t b = 0; b < ranges_.size(); ++b) {
+    for (std::size_t s = 0; s < ranges_[b].size(); ++s) {
+      for (const Range& range : ranges_[b][s]) {
+        if (range.place.tier != Tier::kDisk) continue;  // arenas begin with zeros
+        const std::int64_t size = range.count * size_of(format_.streams[s].dtype);
+        const std::vector<std::byte> zeros(static_cast<std::size_t>(std::min(size, kClearChunk)));
+        for (std::int64_t at = 0; at < size; at += kClearChunk) {
+          const auto count = static_cast<std::size_t>(std::min(kClearChunk, size - at));
+          device_.write({Tier::kDisk, range.place.offset + Bytes{at}}, {zeros.data(), count});
+        }
+      }
     }
   }
 }
 
+// --- any range of a stream, piece by piece
+
+// Bytes [offset, offset + count) of a range; `at`: where they are in the caller's memory.
+struct StateStore::Part {
+  Place range;
+  Bytes range_size;
+  Bytes offset;
+  std::size_t at;
+  std::size_t count;
+
+  Place place() const { return {range.tier, range.offset + offset}; }
+};
+
+template <class Visit>
+void StateStore::visit(TensorId parameter,
+                       std::size_t stream,
+                       std::size_t bytes,
+                       const Visit& visit) {
+  const std::size_t block = graph_[parameter].block.index();
+  const std::int64_t size = size_of(format_.streams[stream].dtype);
+  const std::int64_t first = buffers_.layouts[block].slot(parameter).offset;
+  const std::int64_t end = first + static_cast<std::int64_t>(bytes) / size;
+  for (const Range& range : ranges_[block][stream]) {
+    const std::int64_t begin = std::max(first, range.first);
+    const std::int64_t stop = std::min(end, range.first + range.count);
+    if (begin >= stop) continue;
+    visit(Part{.range = range.place,
+               .range_size = Bytes{range.count * size},
+               .offset = Bytes{(begin - range.first) * size},
+               .at = static_cast<std::size_t>((begin - first) * size),
+               .count = static_cast<std::size_t>((stop - begin) * size)});
+  }
+}
+
+void StateStore::read(TensorId parameter, std::size_t stream, std::span<std::byte> to) {
+  visit(parameter, stream, to.size(), [&](const Part& part) {
+    const auto target = to.subspan(part.at, part.count);
+    if (part.range.tier != Tier::kDisk) return device_.read(target, part.place());
+    const Units units(part.offset, part.count, part.range_size);
+    std::vector<std::byte> whole(units.size);
+    device_.read(whole, {Tier::kDisk, part.range.offset + units.begin});
+    std::memcpy(target.data(), whole.data() + units.skip, part.count);
+  });
+}
+
+void StateStore::write(TensorId parameter, std::size_t stream, std::span<const std::byte> from) {
+  visit(parameter, stream, from.size(), [&](const Part& part) {
+    const auto source = from.subspan(part.at, part.count);
+    if (part.range.tier != Tier::kDisk) return device_.write(part.place(), source);
+    const Units units(part.offset, part.count, part.range_size);
+    const Place place{Tier::kDisk, part.range.offset + units.begin};
+    std::vector<std::byte> whole(units.size);
+    device_.read(whole, place);
+    std::memcpy(whole.data() + units.skip, source.data(), part.count);
+    device_.write(place, whole);
+  });
+  const std::size_t block = graph_[parameter].block.index();
+  if (stream != 0 || !copies_[block]) return;
+  const ParameterSlot& slot = buffers_.layouts[block].slot(parameter);
+  const Bytes offset{slot.offset * size_of(format_.weight())};
+  device_.write({copies_[block]->tier, copies_[block]->offset + offset}, from);
+}
+
+// --- masters and moments
+
 void StateStore::read_master(TensorId parameter, std::span<float> master) {
   require_size(graph_, parameter, master.size());
-  if (format_.weight() == DType::kF32) {
-    device_.copy(reinterpret_cast<std::byte*>(master.data()),
-                 address(parameter, 0),
-                 size_of_span(master.size_bytes()));
-    return;
-  }
+  if (format_.weight() == DType::kF32) return read(parameter, 0, std::as_writable_bytes(master));
   std::vector<std::uint16_t> weight(master.size());
   std::vector<std::int16_t> remainder(master.size(), 0);
-  const Bytes size = size_of_span(master.size() * 2);
-  device_.copy(reinterpret_cast<std::byte*>(weight.data()), address(parameter, 0), size);
+  read(parameter, 0, std::as_writable_bytes(std::span(weight)));
   if (graph_[parameter].is_trainable && format_.streams.size() > 1) {
-    device_.copy(reinterpret_cast<std::byte*>(remainder.data()),
-                 address(parameter, stream_index("remainder")),
-                 size);
+    read(parameter, stream_index("remainder"), std::as_writable_bytes(std::span(remainder)));
   }
   for (std::size_t i = 0; i < master.size(); ++i) {
     master[i] = std::bit_cast<float>(kernels::join_master(weight[i], remainder[i]));
@@ -74,12 +169,7 @@ void StateStore::read_master(TensorId parameter, std::span<float> master) {
 
 void StateStore::write_master(TensorId parameter, std::span<const float> master) {
   require_size(graph_, parameter, master.size());
-  if (format_.weight() == DType::kF32) {
-    device_.copy(address(parameter, 0),
-                 reinterpret_cast<const std::byte*>(master.data()),
-                 size_of_span(master.size_bytes()));
-    return;
-  }
+  if (format_.weight() == DType::kF32) return write(parameter, 0, std::as_bytes(master));
   std::vector<std::uint16_t> weight(master.size());
   std::vector<std::int16_t> remainder(master.size());
   for (std::size_t i = 0; i < master.size(); ++i) {
@@ -87,33 +177,28 @@ void StateStore::write_master(TensorId parameter, std::span<const float> master)
     weight[i] = kernels::master_weight(bits);
     remainder[i] = kernels::master_remainder(bits);
   }
-  const Bytes size = size_of_span(master.size() * 2);
-  device_.copy(address(parameter, 0), bytes_of(weight).data(), size);
+  write(parameter, 0, bytes_of(weight));
   if (graph_[parameter].is_trainable && format_.streams.size() > 1) {
-    device_.copy(address(parameter, stream_index("remainder")), bytes_of(remainder).data(), size);
+    write(parameter, stream_index("remainder"), bytes_of(remainder));
   }
 }
 
 void StateStore::read_weight(TensorId parameter, std::span<std::byte> weight) {
   const auto element = static_cast<std::size_t>(size_of(format_.weight()));
   require_size(graph_, parameter, weight.size() / element);
-  device_.copy(weight.data(), address(parameter, 0), size_of_span(weight.size()));
+  read(parameter, 0, weight);
 }
 
 void StateStore::read_moment(TensorId parameter, const char* stream, std::span<float> values) {
   require_size(graph_, parameter, values.size());
-  device_.copy(reinterpret_cast<std::byte*>(values.data()),
-               address(parameter, stream_index(stream)),
-               size_of_span(values.size_bytes()));
+  read(parameter, stream_index(stream), std::as_writable_bytes(values));
 }
 
 void StateStore::write_moment(TensorId parameter,
                               const char* stream,
                               std::span<const float> values) {
   require_size(graph_, parameter, values.size());
-  device_.copy(address(parameter, stream_index(stream)),
-               reinterpret_cast<const std::byte*>(values.data()),
-               size_of_span(values.size_bytes()));
+  write(parameter, stream_index(stream), std::as_bytes(values));
 }
 
 std::size_t StateStore::stream_index(const char* name) const {
@@ -121,13 +206,6 @@ std::size_t StateStore::stream_index(const char* name) const {
     if (format_.streams[s].name == name) return s;
   }
   throw InvalidArgument(concat("StateStore: no stream ", name));
-}
-
-std::byte* StateStore::address(TensorId parameter, std::size_t stream) const {
-  const std::size_t block = graph_[parameter].block.index();
-  const ParameterSlot& slot = buffers_.layouts[block].slot(parameter);
-  return device_.base(Tier::kDevice) + offsets_[block][stream].count +
-         slot.offset * size_of(format_.streams[stream].dtype);
 }
 
 }  // namespace longhaul

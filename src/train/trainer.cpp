@@ -6,6 +6,7 @@
 
 #include "longhaul/core/error.h"
 #include "longhaul/core/thread_pool.h"
+#include "longhaul/planner/baselines.h"
 #include "longhaul/run/environment.h"
 #include "longhaul/train/model_files.h"
 

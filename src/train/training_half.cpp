@@ -5,6 +5,7 @@
 #include "longhaul/core/thread_pool.h"
 #include "longhaul/data/load.h"
 #include "longhaul/formats/model_folder.h"
+#include "longhaul/planner/baselines.h"
 #include "longhaul/run/environment.h"
 #include "longhaul/run/resolve.h"
 #include "longhaul/run/run_folder.h"

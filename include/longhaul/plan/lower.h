@@ -31,9 +31,9 @@ struct StatePiece {
 
 // Buffers of the states, the same in every pass of a run: they are added first, in this order.
 struct StateBuffers {
-  std::vector<BlockLayout> layouts;                              // [block]
-  std::vector<std::vector<std::vector<StatePiece>>> streams;     // [block][stream of the format]
-  std::vector<BufferId> weight_copies;                           // [block] on the device, or none
+  std::vector<BlockLayout> layouts;                           // [block]
+  std::vector<std::vector<std::vector<StatePiece>>> streams;  // [block][stream of the format]
+  std::vector<BufferId> weight_copies;                        // [block] on the device, or none
   std::vector<std::pair<TensorId, BufferId>> constants;
   // With updates in the next forward: what they need of the step before.
   std::vector<BufferId> pending_gradients;  // [block]

@@ -89,8 +89,8 @@ struct Plan {
 SavedAction saved_action(
     const Plan& plan, const ModelGraph& graph, BlockId reader, TensorId tensor, int micro_batch);
 
-// Throws ConfigError that names the key and the reason when the plan is impossible for the graph: an
-// exception for a block that does not exist, an update where its states cannot come, ...
-void check(const Plan& plan, const ModelGraph& graph);
+// Throws ConfigError that names the key and the reason when the plan is impossible for the graph:
+// an exception for a block that does not exist, an update where its states cannot come, ...
+void check(const Plan& plan, const ModelGraph& graph, int micro_batches);
 
 }  // namespace longhaul

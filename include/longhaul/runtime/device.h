@@ -1,43 +1,68 @@
-// What a placed schedule runs on: arenas per tier, a team for the compute lane, copies between
+// What a placed schedule runs on: a range of bytes per tier, teams of threads, copies between
 // tiers. HostDevice is a real device of its own: separate arenas, real copies, an enforced cap.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "longhaul/core/thread_pool.h"
 #include "longhaul/core/units.h"
+#include "longhaul/io/disk_store.h"
 #include "longhaul/schedule/schedule.h"
 
 namespace longhaul {
+
+struct Place {
+  Tier tier = Tier::kDevice;
+  Bytes offset;
+};
 
 class Device {
  public:
   virtual ~Device();
 
-  // Start of the arena of a tier; null for a tier of size 0.
+  // Start of the arena of a tier; null for a tier of size 0 and for the disk.
   virtual std::byte* base(Tier tier) const = 0;
   virtual Bytes capacity(Tier tier) const = 0;
 
-  // The threads of the compute lane. Used by one thread at a time.
-  virtual ThreadPool& compute_pool() = 0;
+  // The threads of the compute or the host lane. Each is used by one thread at a time.
+  virtual ThreadPool& pool(Lane lane) = 0;
 
   // Runs once in every thread that executes op bodies, before its first one.
   virtual void prepare_thread() const = 0;
 
-  // Copies `size` bytes between arenas; returns when they are there.
-  virtual void copy(std::byte* to, const std::byte* from, Bytes size) = 0;
+  // Copies `size` bytes between two tiers; returns when they are there. Ranges on disk begin at
+  // multiples of kDiskUnit. From one thread per lane at a time. Throws IoError when the disk fails.
+  virtual void copy(const Place& to, const Place& from, Bytes size) = 0;
+  // The same with memory outside of the arenas; not paced.
+  virtual void read(std::span<std::byte> to, const Place& from) = 0;
+  virtual void write(const Place& to, std::span<const std::byte> from) = 0;
+};
+
+// How fast copies of a lane go at most; 0: as fast as they can.
+struct LaneSpeed {
+  BytesPerSecond rate;
+  Seconds latency;
 };
 
 struct HostDeviceOptions {
   Bytes device_memory;  // size of the device arena: what was planned
   Bytes host_memory;    // size of the pinned-host arena
-  int threads = 1;      // of the compute lane
+  Bytes disk;           // size of the store on disk; 0: none
+  std::vector<DiskFolder> disk_folders;
+  bool verifies_disk = true;
+  int threads = 1;       // of the compute lane
+  int host_threads = 1;  // of the host lane
+  std::array<LaneSpeed, kLaneCount> speeds{};
   std::function<void()> prepare_thread;
 };
 
-// Throws OutOfMemory when the system does not grant an arena.
+// Throws OutOfMemory when the system does not grant an arena; as DiskStore does for the disk.
 std::unique_ptr<Device> make_host_device(const HostDeviceOptions& options);
 
 }  // namespace longhaul

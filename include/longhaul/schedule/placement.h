@@ -10,7 +10,8 @@
 
 namespace longhaul {
 
-inline constexpr std::int64_t kBufferAlignment = 256;  // bytes
+// Bytes, per tier: what CUDA kernels expect, what direct I/O expects, a unit of the disk store.
+inline constexpr std::array<std::int64_t, kTierCount> kBufferAlignment{256, 4096, 65536};
 
 // Bytes per tier; a tier without a cap takes what is asked.
 struct Caps {

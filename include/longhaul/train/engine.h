@@ -2,7 +2,9 @@
 // and bound once; running one allocates nothing.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -37,6 +39,10 @@ struct EngineOptions {
   std::vector<PassRequest> passes;  // all with the same shape.positions
   int threads = 1;
   Caps caps;
+  std::vector<DiskFolder> disk;                // for what the plan puts on disk
+  std::array<LaneSpeed, kLaneCount> speeds{};  // of an emulated device
+  // Changes a lowered pass before it is placed. For tests that prove that a wrong schedule is seen.
+  std::function<void(LoweredPass&)> tamper;
 };
 
 class Engine {
@@ -49,7 +55,10 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   const Model& model() const;
+  // Pending updates are run first.
   StateStore& states();
+  // Runs the updates that the last step left to the next one; nothing otherwise.
+  void drain();
 
   // One optimizer step on exactly shape.micro_batches micro-batches.
   StepResults train(std::span<const BatchView> batches, const StepScalars& scalars);

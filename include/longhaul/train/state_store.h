@@ -2,6 +2,7 @@
 // written through the device. A new device's states are zero.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -24,6 +25,9 @@ class StateStore {
 
   const StateFormat& format() const { return format_; }
 
+  // Writes zeros to what lies on disk; memory begins with them.
+  void clear();
+
   // The fp32 value of a weight: exactly what the optimizer updates. [count] each.
   void read_master(TensorId parameter, std::span<float> master);
   // In bf16 the weight is the master's rounding of Law 1, and the remainder follows from it.
@@ -37,13 +41,24 @@ class StateStore {
   void write_moment(TensorId parameter, const char* stream, std::span<const float> values);
 
  private:
+  // Elements [first, first + count) of a stream, from `place` on.
+  struct Range {
+    std::int64_t first;
+    std::int64_t count;
+    Place place;
+  };
+  struct Part;
   std::size_t stream_index(const char* name) const;
-  std::byte* address(TensorId parameter, std::size_t stream) const;
+  template <class Visit>
+  void visit(TensorId parameter, std::size_t stream, std::size_t bytes, const Visit& visit);
+  void read(TensorId parameter, std::size_t stream, std::span<std::byte> to);
+  void write(TensorId parameter, std::size_t stream, std::span<const std::byte> from);
 
   const ModelGraph& graph_;
   StateFormat format_;
   StateBuffers buffers_;
-  std::vector<std::vector<Bytes>> offsets_;  // [block][stream]
+  std::vector<std::vector<std::vector<Range>>> ranges_;  // [block][stream]
+  std::vector<std::optional<Place>> copies_;             // [block]: weights kept on the device
   Device& device_;
 };
 
