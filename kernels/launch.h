@@ -19,9 +19,9 @@ struct Launch {
 // sums in index order, so their bits do not depend on the number of threads.
 inline constexpr std::int64_t kRowsPerChunk = 64;
 
-// Chunks of `length` (> 0) that cover `count` elements; the last may be short.
-[[gnu::always_inline]] constexpr std::int64_t chunk_count(std::int64_t count, std::int64_t length) {
-  return (count + length - 1) / length;
+// Chunks of `size` (> 0) that cover `count` elements; the last may be short.
+[[gnu::always_inline]] constexpr std::int64_t chunk_count(std::int64_t count, std::int64_t size) {
+  return (count + size - 1) / size;
 }
 
 // Declares the bodies of the kernel `name`; all take the same arguments and check them.

@@ -1,3 +1,5 @@
+#include <cpuid.h>
+
 #include "longhaul/core/error.h"
 
 #include "kernels/table.h"
@@ -5,9 +7,22 @@
 
 namespace longhaul::kernels {
 
+namespace {
+
+// clang 14 does not know the name for __builtin_cpu_supports.
+bool has_f16c() {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+
+}  // namespace
+
 bool is_available(InstructionSet set) {
-  const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                        __builtin_cpu_supports("f16c");
+  const bool has_avx2 =
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   switch (set) {
     case InstructionSet::kPortable: return true;
     case InstructionSet::kAvx2: return has_avx2;

@@ -19,7 +19,7 @@ struct Range {
 };
 
 // `x` in the columns of the range, `filler` in the others. `column`: of the first lane.
-LONGHAUL_LANES_INLINE Lanes inside(Range range, int column, Lanes x, Lanes filler) {
+LONGHAUL_LANES_INLINE Lanes inside(Range range, std::int64_t column, Lanes x, Lanes filler) {
   if (range.first <= column && range.last >= column + kLanes) return x;
   const Lanes index = load(static_cast<const float*>(kColumn) + column, Full{});
   const Lanes from_first =

@@ -11,7 +11,7 @@
 namespace longhaul::kernels {
 namespace {
 
-inline constexpr int kLanes = 16;
+inline constexpr std::int64_t kLanes = 16;
 
 struct Bf16 {
   std::uint16_t bits;

@@ -194,7 +194,7 @@ LONGHAUL_LANES_INLINE void add_squares_to(DoubleLanes& sum, Lanes x) {
   for (int i = 0; i < 4; ++i) sum.v[i] = _mm256_fmadd_pd(wide.v[i], wide.v[i], sum.v[i]);
 }
 LONGHAUL_LANES_INLINE void store_doubles(double* to, DoubleLanes x) {
-  for (int i = 0; i < 4; ++i) _mm256_storeu_pd(to + 4 * i, x.v[i]);
+  for (std::int64_t i = 0; i < 4; ++i) _mm256_storeu_pd(to + 4 * i, x.v[i]);
 }
 
 }  // namespace

@@ -146,7 +146,7 @@ LONGHAUL_LANES_INLINE float max_of_lanes(Lanes a) {
 // Lanes that are NaN or infinite.
 LONGHAUL_LANES_INLINE int count_nonfinite(Lanes a) {
   int count = 0;
-  for (int i = 0; i < kLanes; ++i) count += (bits_of(a.v[i]) & 0x7F800000U) == 0x7F800000U ? 1 : 0;
+  for (const float x : a.v) count += (bits_of(x) & 0x7F800000U) == 0x7F800000U ? 1 : 0;
   return count;
 }
 

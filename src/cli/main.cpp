@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdio>
 #include <exception>
 #include <new>
 
@@ -52,7 +53,7 @@ int run_program(CLI::App& app, Program& program, int count, char** words) {
 }  // namespace
 }  // namespace longhaul
 
-int main(int count, char** words) {
+int main(int count, char** words) try {
   longhaul::Console console;
   longhaul::Program program{console, longhaul::stop_flag()};
   CLI::App app("Fine-tunes language models that are larger than the GPU's memory", "longhaul");
@@ -67,4 +68,8 @@ int main(int count, char** words) {
   longhaul::add_generate(app, program);
   longhaul::add_convert(app, program);
   return longhaul::run_program(app, program, count, words);
+} catch (...) {
+  // Before there is a console, and without taking memory: that there is none is the likely reason.
+  std::fputs("longhaul: error: cannot start\n", stderr);
+  return longhaul::kExitError;
 }

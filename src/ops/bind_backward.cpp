@@ -120,8 +120,13 @@ struct Backward {
   OpBody operator()(const Attention& /*n*/) const {
     b.refuse_accumulation();
     const kernels::CausalAttentionBackward arguments{
-        .forward = attention_arguments(
-            b, b.read(1), b.read(2), b.read(3), b.read(6), b.read(4), b.read(5)),
+        .forward = attention_arguments(b,
+                                       {.q = b.read(1),
+                                        .k = b.read(2),
+                                        .v = b.read(3),
+                                        .segments = b.read_as<std::int32_t>(6),
+                                        .y = b.read(4),
+                                        .lse = reinterpret_cast<float*>(b.read(5))}),
         .d_y = b.read(0),
         .d_q = b.write(0),
         .d_k = b.write(1),

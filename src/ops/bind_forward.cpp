@@ -93,8 +93,13 @@ struct Forward {
                                 .dtype = b.dtype()});
   }
   OpBody operator()(const Attention& /*n*/) const {
-    const auto arguments =
-        attention_arguments(b, b.read(0), b.read(1), b.read(2), b.read(3), b.write(0), b.write(1));
+    const auto arguments = attention_arguments(b,
+                                               {.q = b.read(0),
+                                                .k = b.read(1),
+                                                .v = b.read(2),
+                                                .segments = b.read_as<std::int32_t>(3),
+                                                .y = b.write(0),
+                                                .lse = b.write_as<float>(1)});
     return [arguments,
             &pool = b.pool(),
             scratch = b.addresses.scratch,
@@ -132,27 +137,17 @@ std::int64_t cache_row(const Binding& b, const Attention& n) {
 }  // namespace
 
 kernels::CausalAttentionForward attention_arguments(const Binding& b,
-                                                    const std::byte* q,
-                                                    const std::byte* k,
-                                                    const std::byte* v,
-                                                    const std::byte* offsets,
-                                                    std::byte* y,
-                                                    std::byte* log_sum_exp) {
+                                                    kernels::CausalAttentionForward pointers) {
   const auto& n = std::get<Attention>(b.node().kind);
-  return {.q = q,
-          .k = k,
-          .v = v,
-          .segments = reinterpret_cast<const std::int32_t*>(offsets),
-          .y = y,
-          .lse = reinterpret_cast<float*>(log_sum_exp),
-          .tokens = b.shape.tokens,
-          .segment_count = b.shape.max_segments,
-          .heads = n.heads,
-          .kv_heads = n.kv_heads,
-          .head_dim = n.head_dim,
-          .window = n.window,
-          .scale = n.scale,
-          .dtype = b.dtype()};
+  pointers.tokens = b.shape.tokens;
+  pointers.segment_count = b.shape.max_segments;
+  pointers.heads = n.heads;
+  pointers.kv_heads = n.kv_heads;
+  pointers.head_dim = n.head_dim;
+  pointers.window = n.window;
+  pointers.scale = n.scale;
+  pointers.dtype = b.dtype();
+  return pointers;
 }
 
 OpBody bind_forward(const Binding& b) {

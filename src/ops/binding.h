@@ -76,14 +76,9 @@ OpBody bind_gradient_norm(const Binding& b);
 OpBody bind_clip(const Binding& b);
 OpBody bind_update(const Binding& b);
 
-// Arguments of attention over the segments of a micro-batch, from reads {q, k, v, offsets} that
-// begin at `first`.
+// Arguments of attention over the segments of a micro-batch: `pointers`, with the shape and options
+// of the node.
 kernels::CausalAttentionForward attention_arguments(const Binding& b,
-                                                    const std::byte* q,
-                                                    const std::byte* k,
-                                                    const std::byte* v,
-                                                    const std::byte* offsets,
-                                                    std::byte* y,
-                                                    std::byte* log_sum_exp);
+                                                    kernels::CausalAttentionForward pointers);
 
 }  // namespace longhaul

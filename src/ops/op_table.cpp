@@ -11,8 +11,8 @@ namespace {
 
 class HostOpTable final : public OpTable {
  public:
-  HostOpTable(const ModelGraph& graph, const StateFormat& format, const BatchShape& shape)
-      : graph_(graph), format_(format), shape_(shape) {}
+  HostOpTable(ModelGraph graph, StateFormat format, const BatchShape& shape)
+      : graph_(std::move(graph)), format_(std::move(format)), shape_(shape) {}
 
   OpBody bind(const Op& op, const OpAddresses& addresses, Device& device) const override {
     const c10::InferenceMode no_autograd(true);

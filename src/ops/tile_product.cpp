@@ -5,7 +5,7 @@ namespace {
 
 bool has_avx2() {
 #if defined(__x86_64__)
-  static const bool has = __builtin_cpu_supports("avx2") != 0;
+  static const bool has = static_cast<bool>(__builtin_cpu_supports("avx2"));
   return has;
 #else
   return false;
@@ -14,7 +14,7 @@ bool has_avx2() {
 
 bool has_avx512() {
 #if defined(__x86_64__)
-  static const bool has = __builtin_cpu_supports("avx512bw") != 0;
+  static const bool has = static_cast<bool>(__builtin_cpu_supports("avx512bw"));
   return has;
 #else
   return false;

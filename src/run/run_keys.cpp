@@ -314,9 +314,9 @@ Keys make_schema(Purpose purpose) {
 }  // namespace
 
 const Schema<RunConfig>& run_schema(Purpose purpose) {
-  static const Keys kTrainKeys = make_schema(Purpose::kTrain);
-  static const Keys kModelKeys = make_schema(Purpose::kUseModel);
-  return purpose == Purpose::kTrain ? kTrainKeys : kModelKeys;
+  static const Keys train_keys = make_schema(Purpose::kTrain);
+  static const Keys model_keys = make_schema(Purpose::kUseModel);
+  return purpose == Purpose::kTrain ? train_keys : model_keys;
 }
 
 }  // namespace longhaul

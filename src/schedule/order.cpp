@@ -57,8 +57,9 @@ HappensBefore::HappensBefore(const Schedule& schedule) {
     Clock clock{};
     const auto join = [&](OpId before) {
       const Clock& other = clocks_[before.index()];
-      for (std::size_t l = 0; l < kLaneCount; ++l)
+      for (std::size_t l = 0; l < kLaneCount; ++l) {
         clock.seen[l] = std::max(clock.seen[l], other.seen[l]);
+      }
       std::int32_t& own = clock.seen[index_of(lanes_[before.index()])];
       own = std::max(own, positions_[before.index()] + 1);
     };
@@ -91,8 +92,8 @@ std::vector<std::string> find_races(const Schedule& schedule) {
       is_written = is_written || use.is_write;
       for (std::size_t j = 0; j < i; ++j) {
         const Use& earlier = uses[b][j];
-        if (earlier.op == use.op || !(earlier.is_write || use.is_write)) continue;
-        if (!overlap(earlier, use) || is_before(earlier.op, use.op)) continue;
+        const bool may_conflict = earlier.op != use.op && (earlier.is_write || use.is_write);
+        if (!may_conflict || !overlap(earlier, use) || is_before(earlier.op, use.op)) continue;
         races.push_back(concat(buffer.name,
                                ": no order between ",
                                describe(schedule[earlier.op]),

@@ -72,6 +72,7 @@ void save_checkpoint(const std::filesystem::path& folder,
   AtomicFolder target(folder, IfExists::kReplace, files);
   const std::vector<Array> arrays = arrays_of(model);
   std::vector<TensorSpec> specs;
+  specs.reserve(arrays.size());
   for (const Array& array : arrays) specs.push_back(spec_of(model, array));
   FileWriter out(target.path() / kStatesFile, files);
   SafetensorsWriter writer(out, specs);

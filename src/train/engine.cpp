@@ -62,7 +62,7 @@ struct Engine::Parts {
   }
   Runner& find(Pass pass, std::size_t tokens = 0);
   void fill_constants();
-  void stage(const Runner& runner, std::span<const BatchView> batches);
+  void stage(const Runner& runner, std::span<const BatchView> batches) const;
   std::vector<float> logits(const Runner& runner) const;
 };
 
@@ -93,7 +93,7 @@ void Engine::Parts::fill_constants() {
   }
 }
 
-void Engine::Parts::stage(const Runner& runner, std::span<const BatchView> batches) {
+void Engine::Parts::stage(const Runner& runner, std::span<const BatchView> batches) const {
   const BatchShape& shape = runner.request.shape;
   require(batches.size() == static_cast<std::size_t>(shape.micro_batches),
           "Engine: got ",

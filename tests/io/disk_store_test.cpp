@@ -4,8 +4,10 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -15,6 +17,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,14 +92,14 @@ void PrintTo(const EngineCase& engine, std::ostream* out) {
 class DiskStoreEngine : public testing::TestWithParam<EngineCase> {
  protected:
   void SetUp() override {
-    if (GetParam().engine == DiskEngine::kRing && !has_ring()) {
-      GTEST_SKIP() << "this system refuses io_uring";
-    }
-  }
-
-  static bool has_ring() {
+    if (GetParam().engine == DiskEngine::kThreads) return;
     std::unique_ptr<TransferQueue> queue;
-    return system_disk().open_ring(1, queue) == 0;
+    if (system_disk().open_ring(1, queue) != 0) GTEST_SKIP() << "this system refuses io_uring";
+    // Twice what a test registers, since each of a store's two queues registers it.
+    const AlignedBytes memory(8 * kStripe);
+    if (GetParam().registers && queue->register_memory(memory.span()) != 0) {
+      GTEST_SKIP() << "the memlock limit does not allow registered memory";
+    }
   }
 
   // Over `folders` folders of a temporary one, each with room for `size`.
@@ -142,7 +145,7 @@ void compare_with_memory(DiskStore& store, std::span<std::byte> memory, std::uin
   const auto below = [&](std::int64_t end) {
     return static_cast<std::int64_t>(random.below(draw++, static_cast<std::uint64_t>(end)));
   };
-  for (int round = 0; round < 25; ++round) {
+  for (int round = 0; round < 15; ++round) {
     const std::int64_t first = below(units);
     const std::int64_t most = (units - first) * kUnit;
     std::int64_t size = 1 + below(std::min(most, 3 * kStripe));
@@ -156,7 +159,7 @@ void compare_with_memory(DiskStore& store, std::span<std::byte> memory, std::uin
       held[static_cast<std::size_t>(first + at / kUnit)] = std::min(kUnit, size - at);
     }
   }
-  for (std::int64_t first = 0; first < units; first += 1 + below(5)) {
+  for (std::int64_t first = 0; first < units; first += 1 + below(12)) {
     std::int64_t size = 0;  // until the first unit that is not full
     while (size < 3 * kStripe && first + size / kUnit < units && size % kUnit == 0) {
       const std::int64_t here = held[static_cast<std::size_t>(first + size / kUnit)];
@@ -233,7 +236,7 @@ TEST_P(DiskStoreEngine, ReadsAndWritesAtOnce) {
 
 TEST_P(DiskStoreEngine, GoesOnAfterShortTransfers) {
   FaultyDisk disk(-1, 0);
-  disk.limit_transfers(10'000);  // not a multiple of a sector
+  disk.limit_transfers(100'000);  // not a multiple of a sector
   DiskStoreOptions chosen = options(2 * kStripe);
   chosen.disk = &disk;
   DiskStore store(chosen);
@@ -430,6 +433,48 @@ TEST_F(DiskStoreTest, GoesOnWithPlainMemoryWhereRegistrationIsRefused) {
   EXPECT_NO_THROW(store.read({0}, memory.span()));
 }
 
+// Runs `body` in a process of its own, as an ordinary user with this memlock limit; its result.
+int run_with_memlock_limit(rlim_t bytes, const std::function<int()>& body) {
+  constexpr uid_t kNobody = 65534;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const rlimit limit{bytes, bytes};
+    if (::setrlimit(RLIMIT_MEMLOCK, &limit) != 0) ::_exit(100);
+    if (::geteuid() == 0 && ::setuid(kNobody) != 0) ::_exit(101);
+    int result = 102;
+    try {
+      result = body();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+    }
+    ::_exit(result);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 103;
+}
+
+TEST_F(DiskStoreTest, RegistersMemoryOnlyWithinTheMemlockLimit) {
+  std::unique_ptr<TransferQueue> queue;
+  if (system_disk().open_ring(1, queue) != 0) GTEST_SKIP() << "this system refuses io_uring";
+  fs::permissions(folder_.path(), fs::perms::all);
+  for (const std::int64_t size : {kStripe, 64 * kStripe}) {
+    const bool fits = 2 * size <= 8 * kStripe;  // two queues register it
+    const int result = run_with_memlock_limit(8 * kStripe, [&] {
+      DiskStore store(options(kStripe));
+      const AlignedBytes memory(size);
+      const auto bytes = memory.span().first(static_cast<std::size_t>(kStripe));
+      fill(bytes, 3);
+      if (store.register_memory(memory.span()) != fits) return 1;
+      if ((store.engine_name() == "io_uring, registered memory") != fits) return 2;
+      store.write({0}, bytes);
+      store.read({0}, bytes);
+      return 0;
+    });
+    EXPECT_EQ(result, 0) << size << " B";
+  }
+}
+
 TEST_F(DiskStoreTest, TellsNeededAndFreeRoomOfAFullDisk) {
   constexpr std::int64_t kHuge = std::int64_t{1} << 50;
   try {
@@ -486,14 +531,15 @@ TEST_F(DiskStoreTest, RefusesToReadWhatWasNeverWritten) {
 }
 
 TEST_F(DiskStoreTest, ForgetsUnitsWhoseWriteFailed) {
-  FaultyDisk disk(6, EIO);  // two files' worth of requests come first: see calls() below
+  constexpr std::int64_t kFailing = 6;  // after what making the store asks for
+  FaultyDisk disk(kFailing, EIO);
   DiskStoreOptions chosen = options(kStripe);
   chosen.engine = DiskEngine::kThreads;
   chosen.disk = &disk;
   DiskStore store(chosen);
   const AlignedBytes memory(kUnit);
   fill(memory.span(), 2);
-  while (disk.calls() < 6) store.write({0}, memory.span());
+  while (disk.calls() < kFailing) store.write({0}, memory.span());
   EXPECT_THROW(store.write({0}, memory.span()), IoError);
   EXPECT_THROW(store.read({0}, memory.span()), InvalidArgument);
 }

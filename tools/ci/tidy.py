@@ -43,7 +43,9 @@ def fingerprint(file, arguments, directory):
     command = [*arguments[:output], *arguments[output + 2 :], "-E", "-P", "-C"]
     text = subprocess.run(command, cwd=directory, capture_output=True, check=True).stdout
     version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
-    parts = [version, (ROOT / ".clang-tidy").read_bytes(), str(file.relative_to(ROOT)).encode(), text]
+    settings = [folder / ".clang-tidy" for folder in file.parents if folder.is_relative_to(ROOT)]
+    parts = [version, *(path.read_bytes() for path in settings if path.exists()),
+             str(file.relative_to(ROOT)).encode(), text]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 

@@ -42,6 +42,9 @@ struct DiskStoreOptions {
   DiskOps* disk = &system_disk();
 };
 
+// Fastest with large transfers, memory on huge pages, and two calls at once: a single caller leaves
+// the disk idle while its call begins and ends (benchmarks/results/disk_store.md).
+//
 // Takes 12 bytes of memory per unit for the checksums (190 MiB per TiB), and up to 512 KiB per
 // folder and concurrent call for copies of unaligned memory. Allocates nothing after construction.
 class DiskStore {
