@@ -6,6 +6,8 @@
 #include <map>
 #include <numeric>
 
+#include <gtest/gtest.h>
+
 #include <ATen/TensorIndexing.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
@@ -21,7 +23,6 @@
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
-#include <gtest/gtest.h>
 
 #include "longhaul/core/philox.h"
 #include "longhaul/graph/builder.h"
@@ -131,9 +132,14 @@ at::Tensor rms(const at::Tensor& x, const at::Tensor& gain, double epsilon) {
 }
 
 // Softmax over what each token may see, written out with a mask.
-at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const Attention& kind) {
+at::Tensor attend(const at::Tensor& q,
+                  const at::Tensor& k,
+                  const at::Tensor& v,
+                  const Attention& kind) {
   const auto heads_of = [&](const at::Tensor& x, std::int64_t heads) {
-    return x.view({kTokens, heads, kind.head_dim}).transpose(0, 1).repeat_interleave(kind.heads / heads, 0);
+    return x.view({kTokens, heads, kind.head_dim})
+        .transpose(0, 1)
+        .repeat_interleave(kind.heads / heads, 0);
   };
   at::Tensor mask = at::full({kTokens, kTokens}, -INFINITY);
   const Batch& b = batch();
@@ -150,27 +156,26 @@ at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
 }
 
 Case attention_case(const char* name, const Attention& kind) {
-  return {name,
-          [kind](Model&, GraphBuilder& build, TensorId x) {
-            const std::int64_t keys = kind.kv_heads * kind.head_dim;
-            const TensorId wq = build.parameter("wq", kind.heads * kind.head_dim, kWidth);
-            const TensorId wk = build.parameter("wk", keys, kWidth);
-            const TensorId wv = build.parameter("wv", keys, kWidth);
-            const TensorId wo = build.parameter("wo", kWidth, kind.heads * kind.head_dim);
-            const TensorId y = build.attention("attention",
-                                               build.linear("q", x, wq),
-                                               build.linear("k", x, wk),
-                                               build.linear("v", x, wv),
-                                               kind);
-            return build.linear("o", y, wo);
-          },
-          [kind](const Weights& w, const at::Tensor& x) {
-            const at::Tensor y = attend(at::linear(x, w.at("wq")),
-                                        at::linear(x, w.at("wk")),
-                                        at::linear(x, w.at("wv")),
-                                        kind);
-            return at::linear(y, w.at("wo"));
-          }};
+  return {
+      name,
+      [kind](Model&, GraphBuilder& build, TensorId x) {
+        const std::int64_t keys = kind.kv_heads * kind.head_dim;
+        const TensorId wq = build.parameter("wq", kind.heads * kind.head_dim, kWidth);
+        const TensorId wk = build.parameter("wk", keys, kWidth);
+        const TensorId wv = build.parameter("wv", keys, kWidth);
+        const TensorId wo = build.parameter("wo", kWidth, kind.heads * kind.head_dim);
+        const TensorId y = build.attention("attention",
+                                           build.linear("q", x, wq),
+                                           build.linear("k", x, wk),
+                                           build.linear("v", x, wv),
+                                           kind);
+        return build.linear("o", y, wo);
+      },
+      [kind](const Weights& w, const at::Tensor& x) {
+        const at::Tensor y = attend(
+            at::linear(x, w.at("wq")), at::linear(x, w.at("wk")), at::linear(x, w.at("wv")), kind);
+        return at::linear(y, w.at("wo"));
+      }};
 }
 
 Case rotary_case(const char* name, std::int64_t head_dim, std::int64_t rotary_dim) {
@@ -209,11 +214,10 @@ Case linear_case(const char* name, bool has_bias) {
 }
 
 Case gelu_case(const char* name, bool is_tanh) {
-  return {name,
-          [=](Model&, GraphBuilder& build, TensorId x) { return build.gelu("gelu", x, is_tanh); },
-          [=](const Weights&, const at::Tensor& x) {
-            return at::gelu(x, is_tanh ? "tanh" : "none");
-          }};
+  return {
+      name,
+      [=](Model&, GraphBuilder& build, TensorId x) { return build.gelu("gelu", x, is_tanh); },
+      [=](const Weights&, const at::Tensor& x) { return at::gelu(x, is_tanh ? "tanh" : "none"); }};
 }
 
 std::vector<Case> cases() {
@@ -351,7 +355,8 @@ class Trial {
     const at::Tensor x = at::embedding(table, as_tensor(batch().ids));
     const at::Tensor hidden = test_.oracle(weights, x);
     const at::Tensor logits = at::linear(hidden, test_.is_tied ? table : weights.at("head"));
-    at::cross_entropy_loss(logits, as_tensor(batch().targets), {}, at::Reduction::Mean, -1).backward();
+    at::cross_entropy_loss(logits, as_tensor(batch().targets), {}, at::Reduction::Mean, -1)
+        .backward();
     std::map<std::string, at::Tensor> result;
     for (const auto& [name, weight] : weights) result[name] = weight.grad().flatten();
     return result;
@@ -426,7 +431,8 @@ TEST_P(NodeGradients, AgreeWithCentralDifferences) {
     // The loss carries about 1e-7 of rounding; the curvature adds the square of the step.
     constexpr double kStep = 0.03;
     EXPECT_NEAR(trial.slope(id, along, kStep), length, 1e-3 * length) << name;
-    const double expected = (gradient.to(at::kDouble) * across.to(at::kDouble)).sum().item<double>();
+    const double expected =
+        (gradient.to(at::kDouble) * across.to(at::kDouble)).sum().item<double>();
     EXPECT_NEAR(trial.slope(id, across, kStep), expected, 1e-3 * length) << name;
   }
 }
