@@ -264,7 +264,7 @@ std::string float_text(double value) {
   if (exponent < 0) {
     return text + "0." + std::string(static_cast<std::size_t>(-exponent) - 1, '0') + digits;
   }
-  const auto whole = static_cast<std::size_t>(exponent + 1);
+  const auto whole = static_cast<std::size_t>(exponent) + 1;
   if (digits.size() < whole) digits.append(whole - digits.size(), '0');
   return text + digits.substr(0, whole) + "." +
          (digits.size() > whole ? digits.substr(whole) : std::string("0"));

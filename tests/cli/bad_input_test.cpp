@@ -191,6 +191,27 @@ TEST_F(BadInput, IsRefusedByEveryVerbThatLoadsAModel) {
   }
 }
 
+TEST_F(BadInput, ADamagedCheckpoint) {
+  ASSERT_EQ(train().exit_code, 0);
+  const fs::path states = output() / "checkpoints/step-6/states.safetensors";
+  fs::resize_file(states, fs::file_size(states) - 4);
+  expect_refusal(states.string() + ": tensor ");
+}
+
+TEST_F(BadInput, ADamagedGgufFile) {
+  const std::string whole = test::read_bytes(LONGHAUL_TEST_DATA "/formats/llama.gguf");
+  const std::string file = folder_ / "damaged.gguf";
+  const Words convert{"convert", file, (folder_ / "models/converted").string()};
+  for (const std::size_t size : {std::size_t{0}, std::size_t{20}, whole.size() / 2}) {
+    test::write_bytes(file, whole.substr(0, size));
+    expect_refusal(convert, file + ": ");
+  }
+  std::string hostile = whole;
+  hostile.replace(8, 8, 8, '\xFF');  // the number of tensors
+  test::write_bytes(file, hostile);
+  expect_refusal(convert, file + ": ");
+}
+
 TEST_F(BadInput, EmptyData) {
   test::write_bytes(data(), "");
   expect_refusal(data());

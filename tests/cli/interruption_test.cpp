@@ -145,6 +145,17 @@ TEST_F(Interruption, ByAFullDiskBeforeTheFirstStepLeavesNoTrace) {
   EXPECT_THAT(test::changes(before, files()), IsEmpty());
 }
 
+TEST_F(Interruption, ByAFullDiskWhileConvertingLeavesNoTrace) {
+  const test::Files before = files();
+  const fs::path target = folder_ / "models/converted";
+  const test::Outcome outcome =
+      run({"convert", LONGHAUL_TEST_DATA "/formats/llama.gguf", target}, full_after(50'000));
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err,
+              HasSubstr(target.string() + ".longhaul-tmp/model.safetensors: cannot write: "));
+  EXPECT_THAT(test::changes(before, files()), IsEmpty());
+}
+
 TEST_F(Interruption, ByAFullDiskKeepsWholeLinesOfMetrics) {
   const test::Outcome outcome =
       run({"train", run_file(), "--set", "training.steps=30", "--set", "checkpoint.every=none"},
