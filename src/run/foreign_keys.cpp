@@ -158,7 +158,6 @@ const std::vector<ForeignKey> kForeignKeys{
     {"lora_dropout", "", kNoLora},
     {"lora_target", "", kNoLora},
     {"lora_target_modules", "", kNoLora},
-    {"disk", "", "states on disk do not exist yet, the plan `resident` keeps all in memory"},
     {"link", "", "an emulated link does not exist yet"},
 };
 

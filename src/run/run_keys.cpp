@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <limits>
 
 #include "longhaul/core/error.h"
+#include "longhaul/planner/baselines.h"
 #include "longhaul/run/run_file.h"
 
 #include "foreign_keys.h"
@@ -77,10 +79,50 @@ ValueType<AdamWConfig> betas_value() {
           }};
 }
 
+// A policy, or a file: what has a folder or an ending in its name.
 ValueType<std::string> plan_value() {
-  return one_of<std::string>(
-      {{"resident", "resident"}},
-      "everything stays in memory; auto and other policies do not exist yet");
+  std::string policies;
+  for (const std::string& name : policy_names()) policies += name + ", ";
+  return {policies + "or a plan file, whose name ends in .yaml (auto does not exist yet)",
+          [](const ConfigNode& node, std::string& value) {
+            if (!text_value("").read(node, value)) return false;
+            const std::vector<std::string> names = policy_names();
+            const bool is_policy = std::find(names.begin(), names.end(), value) != names.end();
+            return is_policy || value.ends_with(".yaml") || value.ends_with(".yml");
+          },
+          [](const std::string& value) { return to_yaml_scalar(value); }};
+}
+
+bool read_disk(const ConfigNode& node, DiskLimit& disk) {
+  if (node.kind != ConfigNode::Kind::kMap || node.entries.size() != 2) return false;
+  const ConfigNode* path = find(node, "path");
+  const ConfigNode* capacity = find(node, "capacity");
+  return path != nullptr && capacity != nullptr && text_value("").read(*path, disk.path) &&
+         size_value().read(*capacity, disk.capacity);
+}
+
+ValueType<std::vector<DiskLimit>> disks_value() {
+  return {"a list of {path: FOLDER, capacity: SIZE}",
+          [](const ConfigNode& node, std::vector<DiskLimit>& disks) {
+            disks.clear();
+            if (node.kind != ConfigNode::Kind::kSequence) return false;
+            for (const ConfigNode& item : node.items) {
+              if (!read_disk(item, disks.emplace_back())) return false;
+            }
+            return true;
+          },
+          [](const std::vector<DiskLimit>& disks) {
+            std::string list;
+            for (const DiskLimit& disk : disks) {
+              list += concat(list.empty() ? "" : ", ",
+                             "{path: ",
+                             to_yaml_scalar(disk.path),
+                             ", capacity: ",
+                             size_value().write(disk.capacity),
+                             "}");
+            }
+            return concat("[", list, "]");
+          }};
 }
 
 void add_data_keys(Keys& keys, Purpose purpose) {
@@ -274,6 +316,11 @@ void add_machine_keys(Keys& keys) {
       [](RunConfig & c) -> auto& { return c.limits.host_memory; },
       word_or("auto", size_value()),
       "A cap on the memory of the whole process; auto is what the machine has.");
+  keys.add(
+      "limits.disk",
+      [](RunConfig & c) -> auto& { return c.limits.disk; },
+      disks_value(),
+      "Folders for what a plan keeps on disk, one per disk, and the most that may be taken there.");
 }
 
 Keys make_schema(Purpose purpose) {

@@ -84,7 +84,7 @@ struct Executor::Team {
   std::string error;
   std::vector<std::thread> threads;
 
-  Place place_of(const Operand& operand) const {
+  Location place_of(const Operand& operand) const {
     return {placed.schedule[operand.buffer].tier, placed.address(operand)};
   }
   void bind(const OpTable& table);

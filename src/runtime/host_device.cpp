@@ -71,7 +71,7 @@ class HostDevice final : public Device {
     if (prepare_thread_) prepare_thread_();
   }
 
-  void copy(const Place& to, const Place& from, Bytes size) override {
+  void copy(const Location& to, const Location& from, Bytes size) override {
     Pace& pace = paces_[static_cast<std::size_t>(lane_between(from.tier, to.tier))];
     pace.begin();
     if (from.tier == Tier::kDisk) {
@@ -81,14 +81,14 @@ class HostDevice final : public Device {
     }
     pace.end(size);
   }
-  void read(std::span<std::byte> to, const Place& from) override {
+  void read(std::span<std::byte> to, const Location& from) override {
     if (from.tier == Tier::kDisk) {
       disk().read(from.offset, to);
     } else {
       std::memcpy(to.data(), address(from), to.size());
     }
   }
-  void write(const Place& to, std::span<const std::byte> from) override {
+  void write(const Location& to, std::span<const std::byte> from) override {
     if (to.tier == Tier::kDisk) {
       disk().write(to.offset, from);
     } else {
@@ -98,7 +98,7 @@ class HostDevice final : public Device {
 
  private:
   const Arena& arena(Tier tier) const { return tier == Tier::kDevice ? device_ : host_; }
-  std::byte* address(const Place& place) const {
+  std::byte* address(const Location& place) const {
     return arena(place.tier).base() + place.offset.count;
   }
   DiskStore& disk() {

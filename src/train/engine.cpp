@@ -55,8 +55,13 @@ struct Engine::Parts {
   std::vector<Runner> runners;
   std::unique_ptr<StateStore> states;
   const Timeline* last = nullptr;
+  const PlacedSchedule* last_placed = nullptr;
   bool is_pending = false;  // updates of the step before are still to come
 
+  void run(Runner& runner) {
+    last = &runner.executor->run();
+    last_placed = &runner.placed;
+  }
   std::byte* host(const Runner& runner, BufferId buffer) const {
     return device->base(Tier::kHost) + runner.placed.offsets[buffer.index()].count;
   }
@@ -196,7 +201,7 @@ StepResults Engine::train(std::span<const BatchView> batches, const StepScalars&
   Runner& runner = p.find(is_late && !p.is_pending ? Pass::kFirst : Pass::kTrain);
   p.stage(runner, batches);
   std::memcpy(p.host(runner, runner.lowered.scalars), &scalars, sizeof(scalars));
-  p.last = &runner.executor->run();
+  p.run(runner);
   p.is_pending = is_late;
   StepResults results;
   std::memcpy(&results, p.host(runner, runner.lowered.results), sizeof(results));
@@ -206,7 +211,7 @@ StepResults Engine::train(std::span<const BatchView> batches, const StepScalars&
 void Engine::drain() {
   Parts& p = *parts_;
   if (!p.is_pending) return;
-  p.last = &p.find(Pass::kDrain).executor->run();
+  p.run(p.find(Pass::kDrain));
   p.is_pending = false;
 }
 
@@ -217,7 +222,7 @@ double Engine::evaluate(std::span<const BatchView> batches) {
   p.stage(runner, batches);
   const StepScalars scalars{.inverse_target_tokens = 1.0F};
   std::memcpy(p.host(runner, runner.lowered.scalars), &scalars, sizeof(scalars));
-  p.last = &runner.executor->run();
+  p.run(runner);
   StepResults results;
   std::memcpy(&results, p.host(runner, runner.lowered.results), sizeof(results));
   return results.loss_sum;
@@ -227,7 +232,7 @@ std::vector<float> Engine::prefill(const BatchView& batch) {
   Parts& p = *parts_;
   Runner& runner = p.find(Pass::kPrefill, batch.ids.size());
   p.stage(runner, {&batch, 1});
-  p.last = &runner.executor->run();
+  p.run(runner);
   return p.logits(runner);
 }
 
@@ -243,13 +248,18 @@ std::vector<float> Engine::decode(std::int32_t token, std::int32_t position) {
                         .targets = kZero,
                         .segment_offsets = kOffsets};
   p.stage(runner, {&batch, 1});
-  p.last = &runner.executor->run();
+  p.run(runner);
   return p.logits(runner);
 }
 
 const Timeline& Engine::last_timeline() const {
   require(parts_->last != nullptr, "Engine: no pass has run yet");
   return *parts_->last;
+}
+
+const PlacedSchedule& Engine::last_schedule() const {
+  require(parts_->last_placed != nullptr, "Engine: no pass has run yet");
+  return *parts_->last_placed;
 }
 
 const PlacedSchedule& Engine::schedule(std::size_t pass) const {

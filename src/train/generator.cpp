@@ -7,8 +7,8 @@
 
 #include "longhaul/core/error.h"
 #include "longhaul/formats/model_folder.h"
-#include "longhaul/planner/baselines.h"
 #include "longhaul/run/run_folder.h"
+#include "longhaul/run/run_plan.h"
 #include "longhaul/train/engine.h"
 #include "longhaul/train/model_files.h"
 
@@ -32,7 +32,7 @@ Seconds since(Clock::time_point start) {
 EngineOptions options_for(const RunConfig& config, std::int64_t positions) {
   const Precision precision = *config.training.precision;
   EngineOptions options{.format = {precision, {adamw_format(precision).streams.front()}},
-                        .plan = make_plan(config.plan),
+                        .plan = load_run_plan(config),
                         .threads = static_cast<int>(*config.device.threads)};
   const BatchShape token{.tokens = 1, .max_segments = 1, .positions = positions};
   options.passes.push_back({Pass::kDecode, token});

@@ -57,7 +57,7 @@ StateStore::StateStore(const ModelGraph& graph,
                        Device& device)
     : graph_(graph), format_(std::move(format)), buffers_(std::move(buffers)), device_(device) {
   const auto place_of = [&](BufferId buffer) {
-    return Place{placed.schedule[buffer].tier, placed.offsets[buffer.index()]};
+    return Location{placed.schedule[buffer].tier, placed.offsets[buffer.index()]};
   };
   for (std::size_t b = 0; b < buffers_.streams.size(); ++b) {
     auto& block = ranges_.emplace_back();
@@ -92,13 +92,13 @@ void StateStore::clear() {
 
 // Bytes [offset, offset + count) of a range; `at`: where they are in the caller's memory.
 struct StateStore::Part {
-  Place range;
+  Location range;
   Bytes range_size;
   Bytes offset;
   std::size_t at;
   std::size_t count;
 
-  Place place() const { return {range.tier, range.offset + offset}; }
+  Location place() const { return {range.tier, range.offset + offset}; }
 };
 
 template <class Visit>
@@ -138,7 +138,7 @@ void StateStore::write(TensorId parameter, std::size_t stream, std::span<const s
     const auto source = from.subspan(part.at, part.count);
     if (part.range.tier != Tier::kDisk) return device_.write(part.place(), source);
     const Units units(part.offset, part.count, part.range_size);
-    const Place place{Tier::kDisk, part.range.offset + units.begin};
+    const Location place{Tier::kDisk, part.range.offset + units.begin};
     std::vector<std::byte> whole(units.size);
     device_.read(whole, place);
     std::memcpy(whole.data() + units.skip, source.data(), part.count);

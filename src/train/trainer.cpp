@@ -6,8 +6,10 @@
 
 #include "longhaul/core/error.h"
 #include "longhaul/core/thread_pool.h"
-#include "longhaul/planner/baselines.h"
+#include "longhaul/io/atomic_file.h"
+#include "longhaul/plan/plan_file.h"
 #include "longhaul/run/environment.h"
+#include "longhaul/run/run_plan.h"
 #include "longhaul/train/model_files.h"
 
 #include "listeners.h"
@@ -54,6 +56,7 @@ Trainer::Trainer(const RunConfig& config, TrainObserver& observer, const CallCon
                        "resuming on another kind of machine, numbers may differ: " + change);
   }
   folder_.write_settings(config_, manifest);
+  write_text_file(folder_.plan_file(), to_yaml(plan_));
   announce();
   add_listeners();
 }
@@ -105,8 +108,9 @@ void Trainer::make_engine() {
                    .micro_batches = static_cast<int>(rules_.micro_batches_per_step)};
   BatchShape evaluation = shape;
   evaluation.micro_batches = 1;
+  plan_ = load_run_plan(config_);
   EngineOptions options{.format = adamw_format(precision),
-                        .plan = make_plan(config_.plan),
+                        .plan = plan_,
                         .passes = {{Pass::kTrain, shape}, {Pass::kEvaluate, evaluation}},
                         .threads = static_cast<int>(*config_.device.threads)};
   if (config_.device.memory) {
@@ -114,6 +118,9 @@ void Trainer::make_engine() {
   }
   if (config_.limits.host_memory) {
     options.caps.bytes[static_cast<std::size_t>(Tier::kHost)] = *config_.limits.host_memory;
+  }
+  for (const DiskLimit& disk : config_.limits.disk) {
+    options.disk.push_back({disk.path, disk.capacity});
   }
   engine_ = std::make_unique<Engine>(make_model(source_, dtype_of(precision)), std::move(options));
 }
@@ -190,8 +197,11 @@ StepMetrics Trainer::step() {
                        progression_.step,
                        ": ",
                        results.nonfinite,
-                       " gradient elements are NaN or infinite; the weights are as before this "
-                       "step. Lower optimizer.learning_rate, or set training.on_nonfinite: skip"));
+                       " gradient elements are NaN or infinite; the weights are ",
+                       plan_.update == UpdateTime::kInBackward
+                           ? "spoiled, go on from the last checkpoint"
+                           : "as before this step",
+                       ". Lower optimizer.learning_rate, or set training.on_nonfinite: skip"));
   }
   const auto end = std::chrono::steady_clock::now();
   return {.step = progression_.step,
@@ -208,7 +218,8 @@ TrainResult Trainer::run() {
   bool was_interrupted = false;
   while (progression_.step < schedule_.total_steps && !was_interrupted) {
     const StepMetrics metrics = step();
-    observer_.on_timeline(metrics.step, engine_->schedule(0).schedule, engine_->last_timeline());
+    observer_.on_timeline(
+        metrics.step, engine_->last_schedule().schedule, engine_->last_timeline());
     was_interrupted = context_.stop.load() && progression_.step < schedule_.total_steps;
     const bool is_last = was_interrupted || progression_.step == schedule_.total_steps;
     for (const auto& listener : listeners_) listener->after_step({metrics, progression_, is_last});

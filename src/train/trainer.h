@@ -50,6 +50,7 @@ class Trainer {
   RunConfig config_;
   TrainObserver& observer_;
   const CallContext context_;
+  Plan plan_;
   RunFolder folder_;
   ModelFolder source_;
   LoadedData data_;

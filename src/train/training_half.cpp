@@ -5,10 +5,10 @@
 #include "longhaul/core/thread_pool.h"
 #include "longhaul/data/load.h"
 #include "longhaul/formats/model_folder.h"
-#include "longhaul/planner/baselines.h"
 #include "longhaul/run/environment.h"
 #include "longhaul/run/resolve.h"
 #include "longhaul/run/run_folder.h"
+#include "longhaul/run/run_plan.h"
 #include "longhaul/train/model_files.h"
 
 #include "evaluator.h"
@@ -55,7 +55,7 @@ class TorchTrainingHalf final : public TrainingHalf {
                              .max_segments = default_max_segments(lengths_of(data.train), tokens)};
     Engine engine(model,
                   {.format = {precision, {adamw_format(precision).streams.front()}},
-                   .plan = make_plan(config.plan),
+                   .plan = load_run_plan(config),
                    .passes = {{Pass::kEvaluate,
                                {.tokens = rules.tokens,
                                 .max_segments = rules.max_segments,

@@ -69,13 +69,15 @@ TEST_F(RunFile, IsCheckedBeforeAnythingIsLoaded) {
   const test::Outcome outcome =
       run({"train", file, "--set", "checkpoint.keep=0", "--set", "training.seed=x"});
   EXPECT_EQ(outcome.exit_code, 1);
-  EXPECT_EQ(outcome.err,
-            "longhaul: error: " + file +
-                ":4: lr: unknown key, here it is optimizer.learning_rate\n" + file +
-                ":5: plan: got auto, expected resident (everything stays in memory; auto and other "
-                "policies do not exist yet)\n"
-                "--set: training.seed: got x, expected an integer from 0 to 18446744073709551615\n"
-                "--set: checkpoint.keep: got 0, expected an integer from 1 to 1000000\n");
+  EXPECT_EQ(
+      outcome.err,
+      "longhaul: error: " + file + ":4: lr: unknown key, here it is optimizer.learning_rate\n" +
+          file +
+          ":5: plan: got auto, expected resident, recompute, zero_offload, zero_infinity, lohan, "
+          "lohan_naive, lohan_serial, or a plan file, whose name ends in .yaml (auto does not "
+          "exist yet)\n"
+          "--set: training.seed: got x, expected an integer from 0 to 18446744073709551615\n"
+          "--set: checkpoint.keep: got 0, expected an integer from 1 to 1000000\n");
 }
 
 TEST_F(RunFile, IsNamedWhenItIsMissing) {

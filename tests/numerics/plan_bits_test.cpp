@@ -163,11 +163,11 @@ Plan draw_plan(const ModelGraph& graph, const Setting& setting, Draw& draw) {
   Plan plan;
   plan.policy = "drawn";
   plan.group = draw.of({0, 1, 2});
-  plan.update = setting.clips
-                    ? draw.of({UpdateTime::kAfterBackward, UpdateTime::kInNextForward})
-                    : draw.of({UpdateTime::kAfterBackward,
-                               UpdateTime::kInBackward,
-                               UpdateTime::kInNextForward});
+  plan.update =
+      setting.clips
+          ? draw.of({UpdateTime::kAfterBackward, UpdateTime::kInNextForward})
+          : draw.of(
+                {UpdateTime::kAfterBackward, UpdateTime::kInBackward, UpdateTime::kInNextForward});
   plan.order = draw.of({UpdateOrder::kSerial, UpdateOrder::kNaive, UpdateOrder::kOptimized});
   plan.blocks = draw_block(draw);
   if (draw.coin()) {
@@ -246,9 +246,10 @@ std::vector<Setting> settings() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Settings, PlanBits, testing::ValuesIn(settings()), [](const auto& setting) {
-  return setting.param.name();
-});
+INSTANTIATE_TEST_SUITE_P(Settings,
+                         PlanBits,
+                         testing::ValuesIn(settings()),
+                         [](const auto& setting) { return setting.param.name(); });
 
 }  // namespace
 }  // namespace longhaul

@@ -109,15 +109,18 @@ TEST(ParseRunConfig, AnswersForeignKeysOnlyWithKeysThatExist) {
 }
 
 TEST(ParseRunConfig, RefusesWhatDoesNotExistYetByName) {
-  EXPECT_EQ(errors_with({"plan=auto"}),
-            "--set: plan: got auto, expected resident (everything stays in memory; auto and other "
-            "policies do not exist yet)");
+  EXPECT_EQ(
+      errors_with({"plan=auto"}),
+      "--set: plan: got auto, expected resident, recompute, zero_offload, zero_infinity, lohan, "
+      "lohan_naive, lohan_serial, or a plan file, whose name ends in .yaml (auto does not exist "
+      "yet)");
   EXPECT_EQ(errors_with({"device.kind=cuda"}),
             "--set: device.kind: got cuda, expected auto or host (cuda does not exist yet)");
   EXPECT_EQ(errors_with({"optimizer.kind=lsp"}),
             "--set: optimizer.kind: got lsp, expected adamw (others do not exist yet)");
-  EXPECT_THAT(errors_with({"limits.disk=[{path: /tmp}]"}),
-              HasSubstr("limits.disk: unknown key: states on disk do not exist yet"));
+  EXPECT_THAT(
+      errors_with({"limits.disk=[{path: /tmp}]"}),
+      HasSubstr("limits.disk: got a list of 1, expected a list of {path: FOLDER, capacity: "));
 }
 
 TEST(ParseRunConfig, ReadsTheThreeKindsOfHeldOutSamples) {

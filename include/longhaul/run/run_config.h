@@ -76,8 +76,17 @@ struct DeviceConfig {
   std::optional<std::int64_t> threads;  // auto
 };
 
+// A folder for what a plan keeps on disk, and the most that may be taken there.
+struct DiskLimit {
+  std::string path;
+  Bytes capacity;
+
+  bool operator==(const DiskLimit&) const = default;
+};
+
 struct LimitsConfig {
   std::optional<Bytes> host_memory;  // auto: what the machine has
+  std::vector<DiskLimit> disk;       // none: a plan cannot use the disk
 };
 
 struct RunConfig {
@@ -91,7 +100,7 @@ struct RunConfig {
   Resume resume = Resume::kAuto;
   DeviceConfig device;
   LimitsConfig limits;
-  std::string plan = "resident";
+  std::string plan = "resident";  // a policy or a plan file
 };
 
 // The learning rate of a run of `total_steps`.

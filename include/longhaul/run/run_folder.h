@@ -1,6 +1,7 @@
 // The output folder of a run:
 //
 //   run.yaml              the resolved settings
+//   plan.yaml             when and where everything happened
 //   manifest.json         machine, device, versions
 //   metrics.jsonl         one line per step
 //   checkpoints/step-N/   complete or not there
@@ -38,6 +39,7 @@ class RunFolder {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path config_file() const { return path_ / "run.yaml"; }
+  std::filesystem::path plan_file() const { return path_ / "plan.yaml"; }
   std::filesystem::path manifest_file() const { return path_ / "manifest.json"; }
   std::filesystem::path metrics_file() const { return path_ / "metrics.jsonl"; }
   std::filesystem::path model_folder() const { return path_ / "model"; }

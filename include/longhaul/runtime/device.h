@@ -17,7 +17,7 @@
 
 namespace longhaul {
 
-struct Place {
+struct Location {
   Tier tier = Tier::kDevice;
   Bytes offset;
 };
@@ -38,10 +38,10 @@ class Device {
 
   // Copies `size` bytes between two tiers; returns when they are there. Ranges on disk begin at
   // multiples of kDiskUnit. From one thread per lane at a time. Throws IoError when the disk fails.
-  virtual void copy(const Place& to, const Place& from, Bytes size) = 0;
+  virtual void copy(const Location& to, const Location& from, Bytes size) = 0;
   // The same with memory outside of the arenas; not paced.
-  virtual void read(std::span<std::byte> to, const Place& from) = 0;
-  virtual void write(const Place& to, std::span<const std::byte> from) = 0;
+  virtual void read(std::span<std::byte> to, const Location& from) = 0;
+  virtual void write(const Location& to, std::span<const std::byte> from) = 0;
 };
 
 // How fast copies of a lane go at most; 0: as fast as they can.

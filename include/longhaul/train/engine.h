@@ -72,6 +72,8 @@ class Engine {
 
   // Of the pass run last, and what it ran.
   const Timeline& last_timeline() const;
+  const PlacedSchedule& last_schedule() const;
+  // By the index of the request.
   const PlacedSchedule& schedule(std::size_t pass) const;
   // Bytes of each arena.
   Bytes device_bytes() const;

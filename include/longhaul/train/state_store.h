@@ -45,7 +45,7 @@ class StateStore {
   struct Range {
     std::int64_t first;
     std::int64_t count;
-    Place place;
+    Location place;
   };
   struct Part;
   std::size_t stream_index(const char* name) const;
@@ -58,7 +58,7 @@ class StateStore {
   StateFormat format_;
   StateBuffers buffers_;
   std::vector<std::vector<std::vector<Range>>> ranges_;  // [block][stream]
-  std::vector<std::optional<Place>> copies_;             // [block]: weights kept on the device
+  std::vector<std::optional<Location>> copies_;          // [block]: weights kept on the device
   Device& device_;
 };
 

@@ -1,0 +1,14 @@
+// The plan of a run: a policy or a file, and whether it suits the run's rules.
+#pragma once
+
+#include "longhaul/plan/plan.h"
+#include "longhaul/run/run_config.h"
+
+namespace longhaul {
+
+// Throws IoError and ConfigError: a plan file that cannot be read or is wrong, and an update in
+// backward together with what needs the gradients of a whole step: training.max_grad_norm,
+// training.on_nonfinite: skip.
+Plan load_run_plan(const RunConfig& config);
+
+}  // namespace longhaul
