@@ -53,8 +53,10 @@ class HostDevice final : public Device {
         host_pool_(options.host_threads, options.prepare_thread) {
     for (const LaneSpeed& speed : options.speeds) paces_.emplace_back(speed);
     if (options.disk.count == 0) return;
-    disk_.emplace(DiskStoreOptions{
-        .folders = options.disk_folders, .size = options.disk, .verifies = options.verifies_disk});
+    disk_.emplace(DiskStoreOptions{.folders = options.disk_folders,
+                                   .size = options.disk,
+                                   .verifies = options.verifies_disk,
+                                   .disk = options.disk_ops});
     // Faster where the memlock limit allows it, and not needed.
     disk_->register_memory({host_.base(), static_cast<std::size_t>(host_.size().count)});
   }
@@ -72,6 +74,8 @@ class HostDevice final : public Device {
   }
 
   void copy(const Location& to, const Location& from, Bytes size) override {
+    require(from.tier != Tier::kDisk || to.tier != Tier::kDisk,
+            "HostDevice: no copies from disk to disk");
     Pace& pace = paces_[static_cast<std::size_t>(lane_between(from.tier, to.tier))];
     pace.begin();
     if (from.tier == Tier::kDisk) {

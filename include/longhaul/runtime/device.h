@@ -37,7 +37,8 @@ class Device {
   virtual void prepare_thread() const = 0;
 
   // Copies `size` bytes between two tiers; returns when they are there. Ranges on disk begin at
-  // multiples of kDiskUnit. From one thread per lane at a time. Throws IoError when the disk fails.
+  // multiples of kDiskUnit. From one thread per lane at a time. Throws IoError when the disk fails,
+  // InvalidArgument for a copy from disk to disk.
   virtual void copy(const Location& to, const Location& from, Bytes size) = 0;
   // The same with memory outside of the arenas; not paced.
   virtual void read(std::span<std::byte> to, const Location& from) = 0;
@@ -56,6 +57,7 @@ struct HostDeviceOptions {
   Bytes disk;           // size of the store on disk; 0: none
   std::vector<DiskFolder> disk_folders;
   bool verifies_disk = true;
+  DiskOps* disk_ops = &system_disk();
   int threads = 1;       // of the compute lane
   int host_threads = 1;  // of the host lane
   std::array<LaneSpeed, kLaneCount> speeds{};

@@ -1,0 +1,11 @@
+#include "runtime/conformance_device.h"
+
+namespace longhaul::test {
+
+DeviceKind host_kind();
+
+std::vector<DeviceKind> device_kinds() {
+  return {host_kind()};
+}
+
+}  // namespace longhaul::test
