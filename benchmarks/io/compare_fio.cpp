@@ -2,12 +2,12 @@
 // blocks of the same disk, since fio is given the store's own file, in turns of a few seconds.
 //
 //   compare_fio FOLDER [--gib 8] [--seconds 3] [--rounds 7] [--callers 1] [--mib 4] [--threads]
-//               [--huge]
+//               [--huge] [--unverified]
 //
-// The store transfers 4 MiB per call and verifies what it reads; with `--callers` N calls run at
-// once. fio has direct=1, bs=1M and a depth of 8, which is what a call has in flight at most. With
-// `--huge` the memory of both is on huge pages, for fio from the pool that `sysctl vm.nr_hugepages`
-// sizes (16 do). Every turn begins after a second of rest.
+// The store transfers 4 MiB per call and verifies what it reads, unless told not to; with
+// `--callers` N calls run at once. fio has direct=1, bs=1M and a depth of 8, which is what a call
+// has in flight at most. With `--huge` the memory of both is on huge pages, for fio from the pool
+// that `sysctl vm.nr_hugepages` sizes (16 do). Every turn begins after a second of rest.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -40,6 +40,7 @@ struct Arguments {
   std::int64_t mib = 4;
   DiskEngine engine = DiskEngine::kAuto;
   bool is_huge = false;
+  bool verifies = true;
 };
 
 constexpr std::chrono::seconds kRest{1};
@@ -55,6 +56,10 @@ Arguments parse(const std::vector<std::string>& words) {
     }
     if (words[i] == "--huge") {
       arguments.is_huge = true;
+      continue;
+    }
+    if (words[i] == "--unverified") {
+      arguments.verifies = false;
       continue;
     }
     require(i + 1 < words.size(), words[i], ": unknown, or without a value");
@@ -162,6 +167,7 @@ void compare(const Arguments& arguments) {
   options.folders = {{arguments.folder, options.size}};
   options.engine = arguments.engine;
   options.concurrent_calls = arguments.callers;
+  options.verifies = arguments.verifies;
   DiskStore store(options);
   const std::string file = file_of_store(arguments.folder);
   const auto size = static_cast<std::size_t>(arguments.callers * arguments.mib) << 20;
@@ -175,10 +181,11 @@ void compare(const Arguments& arguments) {
     byte = static_cast<std::byte>(word >> 56);
   }
   store.register_memory(all);
-  std::printf("%s, %s, %s pages, %d x %lld MiB per call, %lld GiB\n",
+  std::printf("%s, %s, %s pages, %s, %d x %lld MiB per call, store of %lld GiB\n",
               std::string(store.engine_name()).c_str(),
               store.is_direct() ? "direct" : "page cache",
               arguments.is_huge ? "huge" : "ordinary",
+              arguments.verifies ? "verified" : "unverified",
               arguments.callers,
               static_cast<long long>(arguments.mib),
               static_cast<long long>(arguments.gib));

@@ -188,4 +188,10 @@ void check(const ModelGraph& graph) {
   }
 }
 
+void tile_head(ModelGraph& graph, std::int64_t rows) {
+  for (Node& node : graph.nodes) {
+    if (auto* head = std::get_if<HeadLoss>(&node.kind)) head->tile_rows = rows;
+  }
+}
+
 }  // namespace longhaul

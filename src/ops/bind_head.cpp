@@ -189,6 +189,7 @@ class HeadLossBody {
 }  // namespace
 
 OpBody bind_head_loss(const Binding& b) {
+  if (std::get<HeadLoss>(b.node().kind).tile_rows > 0) return bind_tiled_head(b);
   return HeadLossBody(b, std::get<HeadLoss>(b.node().kind));
 }
 

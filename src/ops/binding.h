@@ -67,6 +67,7 @@ OpBody bind_backward(const Binding& b);
 OpBody bind_prefill(const Binding& b);
 OpBody bind_decode(const Binding& b);
 OpBody bind_head_loss(const Binding& b);
+OpBody bind_tiled_head(const Binding& b);
 OpBody bind_sum_losses(const Binding& b);
 OpBody bind_logits(const Binding& b);
 OpBody bind_fill(const Binding& b);

@@ -8,6 +8,8 @@
 namespace longhaul {
 namespace {
 
+constexpr Bytes kWorthWaiting = 64_KiB;
+
 Lane lane_between(Tier from, Tier to) {
   if (from == Tier::kDevice) return to == Tier::kDevice ? Lane::kCompute : Lane::kD2h;
   if (to == Tier::kDevice) return Lane::kH2d;
@@ -50,6 +52,9 @@ void Emitter::note(const Operand& operand, bool is_write, OpId op, Lane lane) {
 
 OpId Emitter::add(Op op, const std::vector<OpId>& after) {
   std::vector<OpId> all = after;
+  std::vector<OpId>& held = held_[static_cast<std::size_t>(op.lane)];
+  all.insert(all.end(), held.begin(), held.end());
+  held.clear();
   for (const Operand& read : op.reads) collect(read, false, all);
   for (const Operand& write : op.writes) collect(write, true, all);
   collect(op.scratch, true, all);
@@ -76,7 +81,11 @@ OpId Emitter::copy(const Operand& from, const Operand& to, const std::vector<OpI
   Op op{.kind = OpKind::kCopy, .lane = lane_between(source, target)};
   op.reads = {from};
   op.writes = {to};
-  return add(std::move(op), after);
+  const bool is_leaving =
+      op.lane == Lane::kD2h && from.size >= kWorthWaiting && !schedule_[from.buffer].is_persistent;
+  const OpId id = add(std::move(op), after);
+  if (is_leaving) leaving_ = id;
+  return id;
 }
 
 Operand Ring::next(Emitter& emit, Bytes size) {

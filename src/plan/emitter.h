@@ -22,8 +22,13 @@ class Emitter {
   // A copy on the lane that joins the two tiers. Not between disk and device.
   OpId copy(const Operand& from, const Operand& to, const std::vector<OpId>& after = {});
 
-  // The op added last on a lane.
+  // The next op of a lane waits for `before` too, so that what is under way stays bounded.
+  void hold(Lane lane, OpId before) { held_[static_cast<std::size_t>(lane)].push_back(before); }
+
+  // The op of a lane that was added last.
   OpId last(Lane lane) const { return last_[static_cast<std::size_t>(lane)]; }
+  // The last copy to the host after which memory of the device is free that is worth waiting for.
+  OpId last_leaving() const { return leaving_; }
   Schedule& schedule() { return schedule_; }
 
  private:
@@ -40,6 +45,8 @@ class Emitter {
   Schedule& schedule_;
   std::vector<std::vector<Use>> uses_;  // [buffer]
   std::array<OpId, kLaneCount> last_{};
+  OpId leaving_;
+  std::array<std::vector<OpId>, kLaneCount> held_;
 };
 
 // Slots of equal size that are taken in turn; whoever takes one waits for its last user.

@@ -33,12 +33,6 @@ LoweredPass& Lowering::with_states() {
   return pass_;
 }
 
-OpId Lowering::add(Op op) {
-  const OpId id = emit_.add(std::move(op), waits_);
-  waits_.clear();
-  return id;
-}
-
 void Lowering::add_scratch(Op& op) {
   const Bytes size = scratch_bytes(graph_, graph_[op.node], op.kind, shape_, workers_);
   if (size.count == 0) return;
@@ -85,14 +79,14 @@ LoweredPass Lowering::train() {
   const auto visits = training_visits(graph_.blocks.size(), shape_.micro_batches, plan_.group);
   residency_.begin(visits);
   for (std::size_t v = 0; v < visits.size(); ++v) {
-    waits_ = residency_.begin_visit(v);
+    residency_.begin_visit(v);
     if (visits[v].is_backward) {
       backward(visits[v]);
     } else {
       forward(visits[v]);
     }
-    residency_.end_visit(v);
     finish_blocks();
+    residency_.end_visit(v);
   }
   end_step();
   return std::move(pass_);

@@ -63,11 +63,7 @@ void Lowering::backward_node(const Node& node, const Targets& targets, int micro
   }
   add_scratch(op);
   const std::vector<Operand> written = op.writes;
-  if (tier == Tier::kHost) {
-    emit_.add(std::move(op));
-  } else {
-    add(std::move(op));
-  }
+  emit_.add(std::move(op));
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (!targets[i].exists() || is_activation(graph_, targets[i])) continue;
     wrote(node, targets[i], micro_batch, written[i]);

@@ -34,11 +34,7 @@ void Lowering::forward_node(const Node& node, int micro_batch) {
   }
   if (is_cached) add_caches(node, micro_batch, op);
   add_scratch(op);
-  if (tier == Tier::kHost) {
-    emit_.add(std::move(op));
-  } else {
-    add(std::move(op));
-  }
+  emit_.add(std::move(op));
   for (const TensorId id : node.outputs) residency_.produced(id, micro_batch);
 }
 
@@ -64,7 +60,7 @@ void Lowering::logits(const Node& node, int micro_batch) {
               residency_.require(graph_.inputs.segment_offsets, micro_batch)};
   op.writes = {logits};
   add_scratch(op);
-  add(std::move(op));
+  emit_.add(std::move(op));
   pass_.logits = emit_.add_buffer("logits on the host", Tier::kHost, size, true);
   emit_.copy(logits, emit_.whole(pass_.logits));
 }
@@ -87,14 +83,14 @@ void Lowering::head(const Node& node, int micro_batch) {
   }
   add_scratch(op);
   const Operand losses = op.writes[0];
-  add(std::move(op));
+  emit_.add(std::move(op));
 
   Op sum = node_op(OpKind::kSumLosses, node, micro_batch);
   sum.reads = {losses};
   sum.writes = {losses_};
   sum.accumulates = 1;
   add_scratch(sum);
-  add(std::move(sum));
+  emit_.add(std::move(sum));
   if (d_weight.operand.exists()) wrote(node, targets[1], micro_batch, d_weight.operand);
 }
 
@@ -103,7 +99,7 @@ void Lowering::forward_all() {
   const auto visits = forward_visits(graph_.blocks.size(), shape_.micro_batches);
   residency_.begin(visits);
   for (std::size_t v = 0; v < visits.size(); ++v) {
-    waits_ = residency_.begin_visit(v);
+    residency_.begin_visit(v);
     forward(visits[v]);
     residency_.end_visit(v);
   }

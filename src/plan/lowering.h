@@ -40,9 +40,6 @@ class Lowering {
 
   LoweredPass& with_states();
   void add_records();
-  // Adds an op of the compute lane that belongs to a visit; the first one of a visit waits for
-  // what must have left before it.
-  OpId add(Op op);
   void add_scratch(Op& op);
   Op node_op(OpKind kind, const Node& node, int micro_batch) const;
   Lane lane_of(const Node& node) const;

@@ -62,7 +62,8 @@ bool read_rule(const ConfigNode& node, SavedRule& rule) {
       has_action = true;
     } else if (entry.key == "micro_batches") {
       for (const ConfigNode& item : entry.value.items) {
-        if (!count_value<int>(0, 1 << 20).read(item, rule.micro_batches.emplace_back())) return false;
+        if (!count_value<int>(0, 1 << 20).read(item, rule.micro_batches.emplace_back()))
+          return false;
       }
       if (rule.micro_batches.empty()) return false;
     } else {
@@ -84,23 +85,24 @@ std::string write_rule(const SavedRule& rule) {
 }
 
 ValueType<std::vector<SavedRule>> rules_value() {
-  return {"a list of {tensors: PATTERN, action: keep | host | disk | recompute, micro_batches: "
-          "[NUMBER, ...]}, the last of them optional",
-          [](const ConfigNode& node, std::vector<SavedRule>& rules) {
-            rules.clear();
-            if (node.kind != ConfigNode::Kind::kSequence) return false;
-            for (const ConfigNode& item : node.items) {
-              if (!read_rule(item, rules.emplace_back())) return false;
-            }
-            return true;
-          },
-          [](const std::vector<SavedRule>& rules) {
-            std::string list;
-            for (const SavedRule& rule : rules) {
-              list += concat(list.empty() ? "" : ", ", write_rule(rule));
-            }
-            return concat("[", list, "]");
-          }};
+  return {
+      "a list of {tensors: PATTERN, action: keep | host | disk | recompute, micro_batches: "
+      "[NUMBER, ...]}, the last of them optional",
+      [](const ConfigNode& node, std::vector<SavedRule>& rules) {
+        rules.clear();
+        if (node.kind != ConfigNode::Kind::kSequence) return false;
+        for (const ConfigNode& item : node.items) {
+          if (!read_rule(item, rules.emplace_back())) return false;
+        }
+        return true;
+      },
+      [](const std::vector<SavedRule>& rules) {
+        std::string list;
+        for (const SavedRule& rule : rules) {
+          list += concat(list.empty() ? "" : ", ", write_rule(rule));
+        }
+        return concat("[", list, "]");
+      }};
 }
 
 // `block` returns the BlockPlan of a config.
@@ -221,7 +223,8 @@ const Schema<Plan>& plan_keys() {
   static const Schema<Plan> kKeys = [] {
     Schema<Plan> keys;
     add_time_keys(keys);
-    add_block_keys(keys, [](Plan & p) -> auto& { return p.blocks; });
+    add_block_keys(
+        keys, [](Plan & p) -> auto& { return p.blocks; });
     add_tensor_keys(keys);
     return keys;
   }();
@@ -231,7 +234,8 @@ const Schema<Plan>& plan_keys() {
 const Schema<BlockPlan>& block_keys() {
   static const Schema<BlockPlan> kKeys = [] {
     Schema<BlockPlan> keys;
-    add_block_keys(keys, [](BlockPlan & b) -> auto& { return b; });
+    add_block_keys(
+        keys, [](BlockPlan & b) -> auto& { return b; });
     return keys;
   }();
   return kKeys;
@@ -243,7 +247,8 @@ Plan parse_plan(const Document& document) {
   ConfigErrors errors;
   Document plan_part = document;
   const ConfigNode* blocks = find(document.root, "blocks");
-  std::erase_if(plan_part.root.entries, [](const ConfigEntry& entry) { return entry.key == "blocks"; });
+  std::erase_if(plan_part.root.entries,
+                [](const ConfigEntry& entry) { return entry.key == "blocks"; });
   Plan plan;
   plan_keys().read(plan_part, plan, errors);
   if (blocks != nullptr && blocks->kind != ConfigNode::Kind::kMap) {

@@ -120,8 +120,6 @@ std::vector<Residency::Key> Residency::needs(const Visit& visit) const {
 
 void Residency::begin(std::vector<Visit> visits) {
   visits_ = std::move(visits);
-  sent_.resize(visits_.size());
-  written_.resize(visits_.size());
   turns_.resize(graph_.blocks.size());
   for (std::size_t v = 0; v < visits_.size(); ++v) {
     const auto turn = static_cast<std::size_t>(visits_[v].turn);
@@ -135,8 +133,9 @@ void Residency::begin(std::vector<Visit> visits) {
 
 // --- moving
 
-std::vector<OpId> Residency::begin_visit(std::size_t visit) {
+void Residency::begin_visit(std::size_t visit) {
   now_ = visit;
+  hold_lanes(visit);
   const std::vector<OpId> release{emit_.last(Lane::kCompute)};
   const auto turn = static_cast<std::size_t>(visits_[visit].turn);
   const std::size_t last_turn =
@@ -154,10 +153,21 @@ std::vector<OpId> Residency::begin_visit(std::size_t visit) {
       if (!place.device.exists()) fetch(place, key, release);
     }
   }
-  return visit > window ? sent_[visit - window - 1] : std::vector<OpId>{};
+}
+
+// A visit's ops wait until what left the device before its window has left, and copies to the host
+// until the host has used those of two visits earlier.
+void Residency::hold_lanes(std::size_t visit) {
+  const std::size_t ahead = static_cast<std::size_t>(plan_.saved_window) + 1;
+  if (visit < ahead) return;
+  emit_.hold(Lane::kCompute, ends_[visit - ahead].leaving);
+  if (visit == ahead || !ends_[visit - ahead - 1].leaving.exists()) return;
+  emit_.hold(Lane::kD2h, ends_[visit - ahead - 1].host);
+  emit_.hold(Lane::kD2h, ends_[visit - ahead - 1].disk_write);
 }
 
 void Residency::end_visit(std::size_t visit) {
+  ends_.push_back({emit_.last_leaving(), emit_.last(Lane::kHost), emit_.last(Lane::kDiskWrite)});
   const Visit& now = visits_[visit];
   std::vector<Key> keys = needs_[visit];
   for (const NodeId node : graph_[now.block].nodes) {
@@ -221,12 +231,10 @@ void Residency::send(Place& place, const Key& key) {
   const Bytes size = place.device.size;
   const BlockId reader = visits_[place.uses.front()].block;
   place.host = emit_.whole(emit_.add_buffer(name + " on the host", Tier::kHost, size));
-  const std::size_t window = static_cast<std::size_t>(plan_.saved_window) + 2;
-  const std::vector<OpId> room = now_ >= window ? written_[now_ - window] : std::vector<OpId>{};
-  sent_[now_].push_back(emit_.copy(place.device, place.host, room));
+  emit_.copy(place.device, place.host);
   if (saved_action(plan_, graph_, reader, key.first, key.second) != SavedAction::kDisk) return;
   place.disk = emit_.whole(emit_.add_buffer(name + " on disk", Tier::kDisk, size));
-  written_[now_].push_back(emit_.copy(place.host, place.disk));
+  emit_.copy(place.host, place.disk);
   place.host = {};
 }
 

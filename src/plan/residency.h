@@ -26,9 +26,9 @@ class Residency {
 
   // --- once per pass: all visits in order
   void begin(std::vector<Visit> visits);
-  // Before the ops of a visit: fetches for it and for those within the windows ahead of it.
-  // Returns the ops that its first op must wait for, so that what leaves does not pile up.
-  std::vector<OpId> begin_visit(std::size_t visit);
+  // Before the ops of a visit: fetches for it and for those within the windows ahead of it, and
+  // holds the lanes so that what leaves does not pile up.
+  void begin_visit(std::size_t visit);
   void end_visit(std::size_t visit);
 
   // --- within a visit
@@ -64,6 +64,13 @@ class Residency {
   std::vector<Key> needs(const Visit& visit) const;
   std::vector<TensorId> backward_needs(const Visit& visit) const;
   std::vector<BlockId> weights_of(BlockId block) const;
+  // The last ops of some lanes when a visit ended.
+  struct End {
+    OpId leaving;
+    OpId host;
+    OpId disk_write;
+  };
+  void hold_lanes(std::size_t visit);
   bool is_permanent(BlockId block) const;
   bool is_read_elsewhere(TensorId tensor) const;
   bool leaves(const Place& place, std::size_t visit) const;
@@ -86,8 +93,7 @@ class Residency {
   std::vector<std::vector<Key>> needs_;             // [visit]
   std::vector<std::vector<BlockId>> turn_weights_;  // [turn]: whose weights it uses
   std::vector<std::vector<std::size_t>> turns_;     // [block]: turns that use its weights
-  std::vector<std::vector<OpId>> sent_;             // [visit]: copies to the host that began in it
-  std::vector<std::vector<OpId>> written_;          // [visit]: those that went on to disk
+  std::vector<End> ends_;                           // [visit]
   Ring from_disk_;
 };
 

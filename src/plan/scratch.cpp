@@ -59,6 +59,7 @@ struct ScratchOf {
     if (kind == OpKind::kSumLosses) {
       return chunks(shape.tokens, kSumChunkElements) * 8 + kBufferSlack;
     }
+    if (n.tile_rows > 0 && kind != OpKind::kLogits) return tiled_head(n);
     const std::int64_t rows = std::min(n.tile_tokens, shape.tokens);
     const std::int64_t library = products(std::max(n.width, rows), element_size, workers);
     if (kind == OpKind::kLogits) return library + n.width * element_size + kBufferSlack;
@@ -69,6 +70,13 @@ struct ScratchOf {
     return logits + library + sums + tiles + 4 * kBufferSlack;
   }
 
+  // Logits of a tile, three statistics per token, the gradient of hidden as a part and as a sum.
+  std::int64_t tiled_head(const HeadLoss& n) const {
+    const std::int64_t logits = shape.tokens * std::min(n.tile_rows, n.rows) * element_size;
+    const std::int64_t hidden = shape.tokens * n.width * (element_size + 4);
+    return logits + shape.tokens * 12 + hidden + 6 * kBufferSlack +
+           products(std::max(n.width, shape.tokens), element_size, workers);
+  }
   // Keys and values of all tiles, then per worker a tile of queries, scores, probabilities, sums.
   std::int64_t attention_forward(const Attention& n) const {
     const std::int64_t tiles = shape.tokens / kTile + shape.max_segments;

@@ -12,7 +12,7 @@ namespace longhaul {
 namespace {
 
 // Keys that may change between a run and its resumption, because no number depends on them.
-constexpr std::array<std::string_view, 11> kChangeable{"model",
+constexpr std::array<std::string_view, 13> kChangeable{"model",
                                                        "output",
                                                        "data.on_bad_sample",
                                                        "training.eval_every",
@@ -21,6 +21,8 @@ constexpr std::array<std::string_view, 11> kChangeable{"model",
                                                        "checkpoint.keep",
                                                        "resume",
                                                        "device.memory",
+                                                       "limits.disk",
+                                                       "plan",
                                                        "device.threads",
                                                        "limits.host_memory"};
 

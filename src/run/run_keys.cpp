@@ -178,6 +178,13 @@ void add_batch_keys(Keys& keys, Purpose purpose) {
       word_or("auto", integer_value(16, kMaxTokens)),
       "Tokens that are computed at once; divides tokens_per_step and holds max_length. More needs "
       "more memory and packs better.");
+  if (purpose != Purpose::kTrain) return;
+  keys.add(
+      "batch.head_tile_rows",
+      [](RunConfig & c) -> auto& { return c.batch.head_tile_rows; },
+      word_or("none", integer_value(512, kMaxTokens)),
+      "Computes the head and the loss in tiles of so many rows of the vocabulary, which needs less "
+      "memory of the device and one more product; none cuts it over tokens only.");
 }
 
 void add_training_keys(Keys& keys) {

@@ -14,11 +14,12 @@ Plan load_run_plan(const RunConfig& config) {
   Plan plan = is_policy ? make_plan(config.plan) : load_plan(config.plan);
   if (plan.update != UpdateTime::kInBackward) return plan;
   if (config.training.max_grad_norm) {
-    throw ConfigError(concat("plan: ",
-                             config.plan,
-                             ": update: in_backward updates a block before the gradient norm is "
-                             "known, and training.max_grad_norm asks for clipping; expected update: "
-                             "after_backward or in_next_forward, or max_grad_norm: none"));
+    throw ConfigError(
+        concat("plan: ",
+               config.plan,
+               ": update: in_backward updates a block before the gradient norm is "
+               "known, and training.max_grad_norm asks for clipping; expected update: "
+               "after_backward or in_next_forward, or max_grad_norm: none"));
   }
   if (config.training.on_nonfinite == OnNonfinite::kSkip) {
     throw ConfigError(concat("plan: ",

@@ -266,11 +266,13 @@ const PlacedSchedule& Engine::schedule(std::size_t pass) const {
   return parts_->runners.at(pass).placed;
 }
 
-Bytes Engine::device_bytes() const {
-  return parts_->device->capacity(Tier::kDevice);
-}
-Bytes Engine::host_bytes() const {
-  return parts_->device->capacity(Tier::kHost);
+TierUse Engine::use_of(Tier tier) const {
+  TierUse use{.whole = parts_->device->capacity(tier), .across_steps = {}};
+  for (const Runner& runner : parts_->runners) {
+    const Bytes persistent = runner.placed.persistent[static_cast<std::size_t>(tier)];
+    use.across_steps = std::max(use.across_steps, persistent);
+  }
+  return use;
 }
 
 }  // namespace longhaul

@@ -39,21 +39,19 @@ RunSummary summarize(const SummaryInputs& inputs) {
   summary.device = device_in_words(inputs.config);
   summary.config = inputs.config;
 
-  Bytes accounted;
   for (std::size_t s = 0; s < format.streams.size(); ++s) {
     const StateStream& stream = format.streams[s];
     const std::int64_t count = s == 0 ? summary.parameters : summary.trainable_parameters;
     const Bytes size{count * size_of(stream.dtype)};
     summary.states.push_back({stream.name, std::string(name_of(stream.dtype)), size});
-    summary.memory.push_back({stream.name, size});
-    accounted += size;
   }
-  const Bytes gradients{summary.trainable_parameters * size_of(format.transport())};
-  summary.memory.push_back({"gradients", gradients});
-  accounted += gradients;
-  summary.memory.push_back(
-      {"activations and temporaries", inputs.engine.device_bytes() - accounted});
-  summary.memory.push_back({"staging on the host", inputs.engine.host_bytes()});
+  for (const Tier tier : {Tier::kDevice, Tier::kHost, Tier::kDisk}) {
+    const TierUse use = inputs.engine.use_of(tier);
+    if (use.whole.count == 0) continue;
+    const std::string name = name_of(tier);
+    summary.memory.push_back({name + ": across steps", use.across_steps});
+    summary.memory.push_back({name + ": within a step", use.whole - use.across_steps});
+  }
   return summary;
 }
 

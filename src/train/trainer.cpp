@@ -122,7 +122,9 @@ void Trainer::make_engine() {
   for (const DiskLimit& disk : config_.limits.disk) {
     options.disk.push_back({disk.path, disk.capacity});
   }
-  engine_ = std::make_unique<Engine>(make_model(source_, dtype_of(precision)), std::move(options));
+  Model model = make_model(source_, dtype_of(precision));
+  tile_head(model.graph, config_.batch.head_tile_rows.value_or(0));
+  engine_ = std::make_unique<Engine>(std::move(model), std::move(options));
 }
 
 void Trainer::restore() {

@@ -230,9 +230,9 @@ TEST(Engine, RefusesACapThatIsOneByteTooSmall) {
   EngineOptions options{.format = adamw_format(Precision::kF32),
                         .plan = Plan{},
                         .passes = {{Pass::kTrain, shape_of(1)}}};
-  options.caps.bytes[0] = fits->device_bytes() - Bytes{1};
+  options.caps.bytes[0] = fits->use_of(Tier::kDevice).whole - Bytes{1};
   EXPECT_THROW(Engine(make_model(golden.config, DType::kF32), options), DoesNotFit);
-  options.caps.bytes[0] = fits->device_bytes();
+  options.caps.bytes[0] = fits->use_of(Tier::kDevice).whole;
   EXPECT_NO_THROW(Engine(make_model(golden.config, DType::kF32), options));
 }
 

@@ -91,6 +91,7 @@ struct Case {
   Extend extend;
   Oracle oracle;
   bool is_tied = false;  // the head reads the embedding's table
+  std::int64_t tile_rows = 0;
 };
 
 std::ostream& operator<<(std::ostream& out, const Case& test) {
@@ -226,6 +227,8 @@ std::vector<Case> cases() {
   return {
       {"embedding_and_head", nothing, same},
       {"tied_head", nothing, same, true},
+      {"head_in_tiles_of_the_vocabulary", nothing, same, false, 16},
+      {"tied_head_in_one_tile_of_the_vocabulary", nothing, same, true, 64},
       {"add",
        [](Model&, GraphBuilder& build, TensorId x) {
          // Learned positions: a table gathered by position, and a sum.
@@ -279,6 +282,7 @@ Model make_case_model(const Case& test, DType dtype) {
   build.begin_block("head");
   build.head_loss("head", x, test.is_tied ? table : build.parameter("head", kRows, kWidth), 16);
   model.graph = build.finish();
+  tile_head(model.graph, test.tile_rows);
   model.vocabulary = kRows;
   return model;
 }

@@ -87,6 +87,10 @@ Bytes byte_count(const Tensor& tensor, const BatchShape& shape);
 // Parameters counted once each (tied weights are one parameter).
 std::int64_t parameter_count(const ModelGraph& graph);
 
+// Cuts the head into tiles of so many rows of the vocabulary, over all tokens; 0: into tiles of
+// tokens. A rule of the run: it changes the order of sums.
+void tile_head(ModelGraph& graph, std::int64_t rows);
+
 // Throws InvalidArgument that names the node or tensor when: an id is out of range, a node reads a
 // tensor that no earlier node wrote, a tensor has two producers, the operands of a node do not
 // match its kind (number, kind of tensor, dtype, sizes), or a block does not own its parameters.

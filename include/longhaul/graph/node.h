@@ -82,6 +82,7 @@ struct HeadLoss {
   std::int64_t rows = 0;  // vocabulary
   std::int64_t width = 0;
   std::int64_t tile_tokens = 256;
+  std::int64_t tile_rows = 0;  // above 0: in tiles of so many rows of the vocabulary instead
 };
 
 using NodeKind = std::

@@ -40,6 +40,7 @@ struct DataConfig {
 struct BatchConfig {
   std::int64_t tokens_per_step = 8192;
   std::optional<std::int64_t> tokens_per_micro_batch;  // auto; divides tokens_per_step
+  std::optional<std::int64_t> head_tile_rows;          // none: the head is cut over tokens only
 };
 
 // Exactly one of `epochs` and `steps` is set.

@@ -45,6 +45,12 @@ struct EngineOptions {
   std::function<void(LoweredPass&)> tamper;
 };
 
+// Bytes of a tier: all, and the part of it that lives across steps (states, inputs, results).
+struct TierUse {
+  Bytes whole;
+  Bytes across_steps;
+};
+
 class Engine {
  public:
   // Lowers and places every pass, then takes exactly the memory they need. States are zero.
@@ -75,9 +81,7 @@ class Engine {
   const PlacedSchedule& last_schedule() const;
   // By the index of the request.
   const PlacedSchedule& schedule(std::size_t pass) const;
-  // Bytes of each arena.
-  Bytes device_bytes() const;
-  Bytes host_bytes() const;
+  TierUse use_of(Tier tier) const;
 
  private:
   struct Parts;
