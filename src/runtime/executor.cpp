@@ -1,5 +1,6 @@
 #include "longhaul/runtime/executor.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -19,28 +20,33 @@ using Clock = std::chrono::steady_clock;
 constexpr int kSpins = 500;
 constexpr std::int32_t kAborted = INT32_MAX;
 
-// Ops of one lane that have ended in this pass.
-struct alignas(64) Progress {
-  std::atomic<std::int32_t> ended{0};
+// A queue holds at most this many ops that have not ended: a device whose own queue is full blocks
+// the thread that enqueues, and may block the others with it.
+constexpr std::int32_t kRunAhead = 16;
 
-  void wait_for(std::int32_t count) const {
+// Ops of one lane that have ended in this pass; of a lane with a queue: that are enqueued.
+struct alignas(64) Progress {
+  std::atomic<std::int32_t> own{0};
+  std::atomic<std::int32_t>* count = &own;
+
+  void wait_for(std::int32_t value) const {
     for (int spin = 0; spin < kSpins; ++spin) {
-      if (ended.load(std::memory_order_acquire) >= count) return;
+      if (count->load(std::memory_order_acquire) >= value) return;
     }
-    for (std::int32_t now = ended.load(std::memory_order_acquire); now < count;
-         now = ended.load(std::memory_order_acquire)) {
-      ended.wait(now, std::memory_order_acquire);
+    for (std::int32_t now = count->load(std::memory_order_acquire); now < value;
+         now = count->load(std::memory_order_acquire)) {
+      count->wait(now, std::memory_order_acquire);
     }
   }
-  void set(std::int32_t count) {
-    ended.store(count, std::memory_order_release);
-    ended.notify_all();
+  void set(std::int32_t value) {
+    count->store(value, std::memory_order_release);
+    count->notify_all();
   }
 };
 
 struct Wait {
   std::size_t lane;
-  std::int32_t ended;  // so many ops of that lane
+  std::int32_t count;  // so many ops of that lane
 };
 
 struct Step {
@@ -72,6 +78,8 @@ struct Executor::Team {
   Device& device;
   std::vector<std::string> node_names;
   std::array<std::vector<Step>, kLaneCount> lanes;
+  std::array<std::unique_ptr<LaneQueue>, kLaneCount> queues;  // null: the lane is a thread
+  std::array<double, kLaneCount> queue_starts{};              // seconds since `start`
   std::array<Progress, kLaneCount> progress;
   Timeline timeline;
   Clock::time_point start;
@@ -87,33 +95,73 @@ struct Executor::Team {
   Location place_of(const Operand& operand) const {
     return {placed.schedule[operand.buffer].tier, placed.address(operand)};
   }
+  double now() const { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+  void make_queues();
   void bind(const OpTable& table);
-  void run_lane(std::size_t lane);
+  OpBody bind_copy(const Op& op);
   void abort(std::size_t op, const char* what);
+  template <class Function>
+  void guard(const std::size_t& op, const Function& function);
+  void wait(const Wait& wait, LaneQueue* queue);
+  void run_on_thread(std::size_t lane, std::size_t& op);
+  void run_on_queue(std::size_t lane, std::size_t& op);
+  void finish_queue(std::size_t lane);
+  void run_lane(std::size_t lane);
   void work(std::size_t lane);
 };
 
+void Executor::Team::make_queues() {
+  std::array<std::int32_t, kLaneCount> ops{};
+  for (const Op& op : placed.schedule.ops()) ++ops[static_cast<std::size_t>(op.lane)];
+  for (std::size_t lane = 0; lane < kLaneCount; ++lane) {
+    queues[lane] = device.make_queue(static_cast<Lane>(lane), ops[lane]);
+    if (auto* counter = device.counter(static_cast<Lane>(lane))) progress[lane].count = counter;
+  }
+}
+
+OpBody Executor::Team::bind_copy(const Op& op) {
+  const Location to = place_of(op.writes[0]);
+  const Location from = place_of(op.reads[0]);
+  const Bytes size = op.reads[0].size;
+  LaneQueue* queue = queues[static_cast<std::size_t>(op.lane)].get();
+  if (queue == nullptr) return [this, to, from, size] { device.copy(to, from, size); };
+  require(to.tier != Tier::kDisk && from.tier != Tier::kDisk,
+          describe(op, node_names),
+          ": the disk is not within the reach of this lane");
+  return [queue, to, from, size] { queue->copy(to, from, size); };
+}
+
 void Executor::Team::bind(const OpTable& table) {
   const Schedule& schedule = placed.schedule;
-  std::vector<Wait> position(schedule.ops().size());
+  using Counts = std::array<std::int32_t, kLaneCount>;
+  std::vector<Counts> reached(schedule.ops().size());  // per op: what has ended when it ends
+  std::array<Counts, kLaneCount> last{};               // of the op before, per lane
   for (std::size_t i = 0; i < schedule.ops().size(); ++i) {
     const Op& op = schedule.ops()[i];
     const auto lane = static_cast<std::size_t>(op.lane);
+    const bool is_queued = queues[lane] != nullptr;
     Step step{.op = i};
+    Counts& now = reached[i] = last[lane];
+    std::vector<Wait> direct;
     for (const OpId before : schedule.after(make_id<OpId>(i))) {
-      step.waits.push_back(position[before.index()]);
+      const auto other = static_cast<std::size_t>(schedule[before].lane);
+      const Counts& known = reached[before.index()];
+      for (std::size_t k = 0; k < kLaneCount; ++k) now[k] = std::max(now[k], known[k]);
+      if (!is_queued || !queues[other]) direct.push_back({other, known[other]});
     }
-    const OpAddresses addresses = addresses_of(placed, op, device);
-    if (op.kind == OpKind::kCopy) {
-      step.body = [this,
-                   to = place_of(op.writes[0]),
-                   from = place_of(op.reads[0]),
-                   size = op.reads[0].size] { device.copy(to, from, size); };
-    } else {
-      step.body = table.bind(op, addresses, device);
+    // A queue also waits for the queues whose ops come before by way of host lanes: a device may
+    // run queues one after the other, in an order that respects only the waits it is told of.
+    for (std::size_t other = 0; is_queued && other < kLaneCount; ++other) {
+      if (other == lane || !queues[other] || now[other] == last[lane][other]) continue;
+      step.waits.push_back({other, now[other]});
     }
+    step.waits.insert(step.waits.end(), direct.begin(), direct.end());
+    step.body = op.kind == OpKind::kCopy ? bind_copy(op)
+                                         : table.bind(op, addresses_of(placed, op, device), device);
     lanes[lane].push_back(std::move(step));
-    position[i] = {lane, static_cast<std::int32_t>(lanes[lane].size())};
+    now[lane] = static_cast<std::int32_t>(lanes[lane].size());
+    last[lane] = now;
   }
   timeline.ops.resize(schedule.ops().size());
 }
@@ -127,22 +175,81 @@ void Executor::Team::abort(std::size_t op, const char* what) {
   for (Progress& lane : progress) lane.set(kAborted);
 }
 
-void Executor::Team::run_lane(std::size_t lane) {
+// `op`: where the function has got to.
+template <class Function>
+void Executor::Team::guard(const std::size_t& op, const Function& function) {
+  try {
+    function();
+  } catch (const std::exception& failure) {
+    abort(op, failure.what());
+  } catch (...) {
+    abort(op, "an exception of unknown type");
+  }
+}
+
+// Lets the lane of `queue`, or the calling thread where that is null, wait.
+void Executor::Team::wait(const Wait& wait, LaneQueue* queue) {
+  const LaneQueue* other = queues[wait.lane].get();
+  const Progress& there = progress[wait.lane];
+  if (queue != nullptr && other == nullptr && queue->wait_for(*there.count, wait.count)) return;
+  there.wait_for(wait.count);
+  if (other == nullptr || is_aborted.load(std::memory_order_relaxed)) return;
+  if (queue != nullptr) {
+    queue->wait_for(*other, wait.count - 1);
+  } else {
+    other->synchronize(wait.count - 1);
+  }
+}
+
+void Executor::Team::run_on_thread(std::size_t lane, std::size_t& op) {
   std::int32_t ended = 0;
   for (const Step& step : lanes[lane]) {
-    for (const Wait& wait : step.waits) progress[wait.lane].wait_for(wait.ended);
-    if (is_aborted.load(std::memory_order_relaxed)) break;
-    Interval& interval = timeline.ops[step.op];
-    interval.start.value = std::chrono::duration<double>(Clock::now() - start).count();
-    try {
-      step.body();
-    } catch (const std::exception& failure) {
-      return abort(step.op, failure.what());
-    } catch (...) {
-      return abort(step.op, "an exception of unknown type");
-    }
-    interval.end.value = std::chrono::duration<double>(Clock::now() - start).count();
+    op = step.op;
+    for (const Wait& before : step.waits) wait(before, nullptr);
+    if (is_aborted.load(std::memory_order_relaxed)) return;
+    Interval& interval = timeline.ops[op];
+    interval.start.value = now();
+    step.body();
+    interval.end.value = now();
     progress[lane].set(++ended);
+  }
+}
+
+void Executor::Team::run_on_queue(std::size_t lane, std::size_t& op) {
+  LaneQueue& queue = *queues[lane];
+  queue.begin();
+  queue_starts[lane] = now();
+  std::int32_t enqueued = 0;
+  for (const Step& step : lanes[lane]) {
+    op = step.op;
+    if (enqueued >= kRunAhead) queue.synchronize(enqueued - kRunAhead);
+    for (const Wait& before : step.waits) wait(before, &queue);
+    if (is_aborted.load(std::memory_order_relaxed)) return;
+    queue.begin_op(enqueued);
+    step.body();
+    queue.end_op(enqueued);
+    progress[lane].set(++enqueued);
+  }
+}
+
+void Executor::Team::finish_queue(std::size_t lane) {
+  queues[lane]->drain();
+  if (is_aborted.load(std::memory_order_relaxed)) return;
+  const std::vector<Step>& steps = lanes[lane];
+  const Seconds begin{queue_starts[lane]};
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Interval measured = queues[lane]->interval(static_cast<std::int32_t>(i));
+    timeline.ops[steps[i].op] = {begin + measured.start, begin + measured.end};
+  }
+}
+
+void Executor::Team::run_lane(std::size_t lane) {
+  std::size_t op = lanes[lane].front().op;
+  if (queues[lane] == nullptr) {
+    guard(op, [&] { run_on_thread(lane, op); });
+  } else {
+    guard(op, [&] { run_on_queue(lane, op); });
+    guard(op, [&] { finish_queue(lane); });
   }
   // An abort may have been overwritten by the count of an op that was still running.
   if (is_aborted.load(std::memory_order_relaxed)) progress[lane].set(kAborted);
@@ -170,6 +277,7 @@ Executor::Executor(const PlacedSchedule& placed,
       throw OutOfMemory(name_of(tier), need.count, device.capacity(tier).count);
     }
   }
+  team_->make_queues();
   team_->bind(table);
   for (std::size_t lane = 0; lane < kLaneCount; ++lane) {
     if (team_->lanes[lane].empty()) continue;
@@ -186,7 +294,7 @@ Executor::~Executor() {
 
 const Timeline& Executor::run() {
   Team& team = *team_;
-  for (Progress& lane : team.progress) lane.ended.store(0, std::memory_order_relaxed);
+  for (Progress& lane : team.progress) lane.count->store(0, std::memory_order_relaxed);
   team.is_aborted.store(false, std::memory_order_relaxed);
   team.error.clear();
   team.working.store(static_cast<int>(team.threads.size()), std::memory_order_relaxed);

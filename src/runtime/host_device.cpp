@@ -121,8 +121,6 @@ class HostDevice final : public Device {
 
 }  // namespace
 
-Device::~Device() = default;
-
 std::unique_ptr<Device> make_host_device(const HostDeviceOptions& options) {
   return std::make_unique<HostDevice>(options);
 }

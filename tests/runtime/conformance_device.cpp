@@ -2,10 +2,10 @@
 
 namespace longhaul::test {
 
-DeviceKind host_kind();
+std::vector<DeviceKind> host_kinds();
 
 std::vector<DeviceKind> device_kinds() {
-  return {host_kind()};
+  return host_kinds();
 }
 
 }  // namespace longhaul::test

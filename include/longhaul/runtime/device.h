@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -13,6 +15,7 @@
 #include "longhaul/core/thread_pool.h"
 #include "longhaul/core/units.h"
 #include "longhaul/io/disk_store.h"
+#include "longhaul/runtime/lane_queue.h"
 #include "longhaul/schedule/schedule.h"
 
 namespace longhaul {
@@ -43,6 +46,15 @@ class Device {
   // The same with memory outside of the arenas; not paced.
   virtual void read(std::span<std::byte> to, const Location& from) = 0;
   virtual void write(const Location& to, std::span<const std::byte> from) = 0;
+
+  // A new way to enqueue up to `ops` ops per pass on a lane that runs on the device itself; null
+  // for a lane whose ops run in the thread that calls their bodies. One of them is in use at a
+  // time, and none outlives the device.
+  virtual std::unique_ptr<LaneQueue> make_queue(Lane lane, std::int32_t ops);
+  // What bodies of ops enqueue on: the cudaStream_t of a lane with a queue, else null.
+  virtual void* stream(Lane lane) const;
+  // A counter that queues can wait for; null on a device that has none.
+  virtual std::atomic<std::int32_t>* counter(Lane lane);
 };
 
 // How fast copies of a lane go at most; 0: as fast as they can.

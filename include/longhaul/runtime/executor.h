@@ -1,5 +1,7 @@
-// Runs a placed schedule: a worker thread per lane, FIFO per lane, dependencies by id. After
-// construction nothing is allocated and no lock is taken while ops succeed.
+// Runs a placed schedule: a worker thread per lane, FIFO per lane, dependencies by id. The worker
+// of a lane that has a queue (Device::make_queue) enqueues its ops there, a few ahead, and lets the
+// queue wait for other lanes. After construction nothing is allocated and no lock is taken while
+// ops succeed.
 #pragma once
 
 #include <functional>
@@ -27,7 +29,8 @@ class OpTable {
  public:
   virtual ~OpTable();
   // The returned body is called once per pass, always from the thread of the op's lane, and may
-  // throw. Throws InvalidArgument when the table has no body for `op`.
+  // throw. On a lane with a queue it enqueues on device.stream(op.lane) and returns. Throws
+  // InvalidArgument when the table has no body for `op`.
   virtual OpBody bind(const Op& op, const OpAddresses& addresses, Device& device) const = 0;
 };
 
@@ -46,7 +49,8 @@ class Executor {
 
   // One pass; returns when every op has ended. The first exception of an op stops the pass: ops
   // not yet begun are dropped, and a DeviceError is thrown here that names the op, its block and
-  // its lane, and quotes the exception. The executor stays usable. One call at a time.
+  // its lane, and quotes the exception. The executor stays usable, unless the device itself has
+  // failed. One call at a time, of all executors of a device.
   const Timeline& run();
 
  private:
