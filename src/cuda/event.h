@@ -9,13 +9,17 @@
 
 namespace longhaul {
 
-enum class EventTiming { kOff, kOn };  // events that keep no time are cheaper
+enum class EventTiming { kOff, kOn };       // events that keep no time are cheaper
+enum class EventWaiting { kSpin, kSleep };  // what a thread does that waits for the mark
 
 // Owns one CUDA event of the current device. Move-only; destruction never throws.
 class CudaEvent {
  public:
-  explicit CudaEvent(EventTiming timing = EventTiming::kOff) {
-    const unsigned flags = timing == EventTiming::kOn ? cudaEventDefault : cudaEventDisableTiming;
+  explicit CudaEvent(EventTiming timing = EventTiming::kOff,
+                     EventWaiting waiting = EventWaiting::kSpin) {
+    const unsigned flags =
+        (timing == EventTiming::kOn ? cudaEventDefault : cudaEventDisableTiming) |
+        (waiting == EventWaiting::kSleep ? cudaEventBlockingSync : cudaEventDefault);
     cudaEvent_t raw = nullptr;
     LONGHAUL_CUDA_CHECK(cudaEventCreateWithFlags(&raw, flags));
     handle_.reset(raw);

@@ -6,7 +6,12 @@ LaneQueue::~LaneQueue() = default;
 
 Device::~Device() = default;
 
-// A device that runs on host threads alone.
+// What follows describes a device that runs on host threads alone.
+
+bool Device::is_pinned() const {
+  return true;
+}
+
 std::unique_ptr<LaneQueue> Device::make_queue(Lane /*lane*/, std::int32_t /*ops*/) {
   return nullptr;
 }

@@ -2,10 +2,10 @@
 
 namespace longhaul::test {
 
-std::vector<DeviceKind> host_kinds();
-
 std::vector<DeviceKind> device_kinds() {
-  return host_kinds();
+  std::vector<DeviceKind> kinds = host_kinds();
+  for (DeviceKind& kind : cuda_kinds()) kinds.push_back(std::move(kind));
+  return kinds;
 }
 
 }  // namespace longhaul::test

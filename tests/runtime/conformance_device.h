@@ -34,7 +34,8 @@ struct DeviceKind {
   std::function<void(Device&, Lane, std::byte* to, const std::byte* from, std::size_t size)> copy;
 };
 
-// The kinds of this build.
+std::vector<DeviceKind> host_kinds();
+std::vector<DeviceKind> cuda_kinds();  // none in a build without CUDA
 std::vector<DeviceKind> device_kinds();
 
 }  // namespace longhaul::test

@@ -33,6 +33,11 @@ class Device {
   virtual std::byte* base(Tier tier) const = 0;
   virtual Bytes capacity(Tier tier) const = 0;
 
+  // Whether copies between host and device memory pass the processor by. Where the system does not
+  // lock the host arena, the thread of the lane waits for each of them, at a part of the link's
+  // rate.
+  virtual bool is_pinned() const;
+
   // The threads of the compute or the host lane. Each is used by one thread at a time.
   virtual ThreadPool& pool(Lane lane) = 0;
 
