@@ -86,12 +86,12 @@ class TiledHeadBody {
   void add_tile(const Binding& b, std::int64_t row) {
     const std::int64_t element = size_of(dtype_);
     const std::int64_t width = head_.width;
-    const std::int64_t columns = std::min(head_.tile_rows, head_.rows - row);
-    const bool is_alone = columns == head_.rows;
+    const std::int64_t tile_rows = std::min(head_.tile_rows, head_.rows - row);
+    const bool is_alone = tile_rows == head_.rows;
     const at::Tensor hidden = matrix(b.read(0), dtype_, tokens_, width, width);
-    const at::Tensor logits = matrix(logits_, dtype_, tokens_, columns, columns);
+    const at::Tensor logits = matrix(logits_, dtype_, tokens_, tile_rows, tile_rows);
     const at::Tensor weight =
-        matrix(b.read(1) + row * width * element, dtype_, columns, width, width);
+        matrix(b.read(1) + row * width * element, dtype_, tile_rows, width, width);
     VocabularyTile tile{.logits = Product(logits, hidden, weight.t(), false)};
     tile.statistics = {.logits = logits_,
                        .targets = b.read_as<std::int32_t>(2),
@@ -99,7 +99,7 @@ class TiledHeadBody {
                        .sum = sum_,
                        .target_logit = target_logit_,
                        .rows = tokens_,
-                       .columns = columns,
+                       .columns = tile_rows,
                        .first_column = row,
                        .dtype = dtype_};
     check(tile.statistics);
@@ -109,7 +109,7 @@ class TiledHeadBody {
                      .sum = sum_,
                      .scale = &b.read_as<StepScalars>(3)->inverse_target_tokens,
                      .rows = tokens_,
-                     .columns = columns,
+                     .columns = tile_rows,
                      .first_column = row,
                      .dtype = dtype_};
     check(tile.gradient);
@@ -117,8 +117,8 @@ class TiledHeadBody {
       std::byte* const out = is_alone ? d_hidden_ : partial_;
       tile.d_hidden = Product(matrix(out, dtype_, tokens_, width, width), logits, weight, false);
     }
-    for (std::int64_t at = 0; d_weight_ != nullptr && at < columns; at += kHeadTileRows) {
-      const std::int64_t count = std::min(kHeadTileRows, columns - at);
+    for (std::int64_t at = 0; d_weight_ != nullptr && at < tile_rows; at += kHeadTileRows) {
+      const std::int64_t count = std::min(kHeadTileRows, tile_rows - at);
       std::byte* const out = d_weight_ + (row + at) * width * element;
       tile.d_weight.emplace_back(
           matrix(out, dtype_, count, width, width), logits.narrow(1, at, count).t(), hidden, false);
