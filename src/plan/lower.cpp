@@ -103,7 +103,7 @@ void Lowering::finish_blocks() {
     const Operand gradient = gradients_.finish(block, room);
     finished_[block] = gradient;
     if (!is_in_backward) continue;
-    updates_.update(block, gradient);
+    updates_.update(block, gradient, residency_.weights_on_host(block));
     updated_.push_back(updates_.last());
   }
   complete_.clear();

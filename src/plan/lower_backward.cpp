@@ -36,14 +36,7 @@ void Lowering::backward(const Visit& visit) {
 void Lowering::backward_node(const Node& node, const Targets& targets, int micro_batch) {
   Op op = node_op(OpKind::kBackward, node, micro_batch);
   const Tier tier = op.lane == Lane::kHost ? Tier::kHost : Tier::kDevice;
-  const Operand d_output = d_.at({node.outputs[0], micro_batch});
-  --sharers_[d_output.buffer];  // read for the last time here
-  op.reads.push_back(d_output);
-  if (tier == Tier::kHost) {
-    const std::string name = emit_.schedule()[d_output.buffer].name + " on the host";
-    op.reads[0] = emit_.whole(emit_.add_buffer(name, Tier::kHost, d_output.size));
-    emit_.copy(d_output, op.reads[0]);
-  }
+  op.reads.push_back(output_gradient(node, micro_batch, tier));
   for (const TensorId id : saved_for_backward(graph_, node)) {
     op.reads.push_back(residency_.require(id, micro_batch));
   }
@@ -53,11 +46,7 @@ void Lowering::backward_node(const Node& node, const Targets& targets, int micro
     op.reads.push_back(is_table ? Operand{} : input(id, micro_batch, tier));
   }
   for (std::size_t i = 0; i < targets.size(); ++i) {
-    GradientTarget target;
-    if (targets[i].exists()) {
-      target = is_activation(graph_, targets[i]) ? activation_gradient(targets[i], micro_batch)
-                                                 : gradients_.target(node, targets[i], micro_batch);
-    }
+    const GradientTarget target = target_of(node, targets[i], micro_batch);
     op.writes.push_back(target.operand);
     if (target.accumulates) op.accumulates |= 1U << i;
   }
@@ -68,6 +57,23 @@ void Lowering::backward_node(const Node& node, const Targets& targets, int micro
     if (!targets[i].exists() || is_activation(graph_, targets[i])) continue;
     wrote(node, targets[i], micro_batch, written[i]);
   }
+}
+
+// The gradient of what a node produced, read for the last time.
+Operand Lowering::output_gradient(const Node& node, int micro_batch, Tier tier) {
+  const Operand device = d_.at({node.outputs[0], micro_batch});
+  --sharers_[device.buffer];
+  if (tier == Tier::kDevice) return device;
+  const std::string name = emit_.schedule()[device.buffer].name + " on the host";
+  const Operand host = emit_.whole(emit_.add_buffer(name, Tier::kHost, device.size));
+  emit_.copy(device, host);
+  return host;
+}
+
+GradientTarget Lowering::target_of(const Node& node, TensorId input, int micro_batch) {
+  if (!input.exists()) return {};
+  return is_activation(graph_, input) ? activation_gradient(input, micro_batch)
+                                      : gradients_.target(node, input, micro_batch);
 }
 
 void Lowering::wrote(const Node& node,

@@ -57,6 +57,8 @@ class Lowering {
   void backward(const Visit& visit);
   void backward_node(const Node& node, const Targets& targets, int micro_batch);
   void backward_add(const Node& node, const Targets& targets, int micro_batch);
+  Operand output_gradient(const Node& node, int micro_batch, Tier tier);
+  GradientTarget target_of(const Node& node, TensorId input, int micro_batch);
   GradientTarget activation_gradient(TensorId tensor, int micro_batch);
   void wrote(const Node& node, TensorId parameter, int micro_batch, const Operand& gradient);
 

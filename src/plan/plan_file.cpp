@@ -1,6 +1,6 @@
 #include "longhaul/plan/plan_file.h"
 
-#include <limits>
+#include <algorithm>
 #include <utility>
 
 #include "longhaul/config/schema.h"
@@ -51,26 +51,25 @@ ValueType<int> group_value() {
           [inner](const int& value) { return value == 0 ? "all" : inner.write(value); }};
 }
 
-bool read_rule(const ConfigNode& node, SavedRule& rule) {
-  if (node.kind != ConfigNode::Kind::kMap) return false;
-  bool has_action = false;
-  for (const ConfigEntry& entry : node.entries) {
-    if (entry.key == "tensors") {
-      if (!text_value("").read(entry.value, rule.tensors)) return false;
-    } else if (entry.key == "action") {
-      if (!action_value().read(entry.value, rule.action)) return false;
-      has_action = true;
-    } else if (entry.key == "micro_batches") {
-      for (const ConfigNode& item : entry.value.items) {
-        if (!count_value<int>(0, 1 << 20).read(item, rule.micro_batches.emplace_back()))
-          return false;
-      }
-      if (rule.micro_batches.empty()) return false;
-    } else {
-      return false;
-    }
+bool read_micro_batches(const ConfigNode& node, std::vector<int>& micro_batches) {
+  const auto number = count_value<int>(0, 1 << 20);
+  for (const ConfigNode& item : node.items) {
+    if (!number.read(item, micro_batches.emplace_back())) return false;
   }
-  return has_action && !rule.tensors.empty();
+  return !micro_batches.empty();
+}
+
+bool read_rule_entry(const ConfigEntry& entry, SavedRule& rule) {
+  if (entry.key == "tensors") return text_value("").read(entry.value, rule.tensors);
+  if (entry.key == "action") return action_value().read(entry.value, rule.action);
+  return entry.key == "micro_batches" && read_micro_batches(entry.value, rule.micro_batches);
+}
+
+bool read_rule(const ConfigNode& node, SavedRule& rule) {
+  if (find(node, "tensors") == nullptr || find(node, "action") == nullptr) return false;
+  return std::all_of(node.entries.begin(), node.entries.end(), [&](const ConfigEntry& entry) {
+    return read_rule_entry(entry, rule);
+  });
 }
 
 std::string write_rule(const SavedRule& rule) {
@@ -220,7 +219,7 @@ void add_tensor_keys(Schema<Plan>& keys) {
 }
 
 const Schema<Plan>& plan_keys() {
-  static const Schema<Plan> kKeys = [] {
+  static const Schema<Plan> all_keys = [] {
     Schema<Plan> keys;
     add_time_keys(keys);
     add_block_keys(
@@ -228,17 +227,17 @@ const Schema<Plan>& plan_keys() {
     add_tensor_keys(keys);
     return keys;
   }();
-  return kKeys;
+  return all_keys;
 }
 
 const Schema<BlockPlan>& block_keys() {
-  static const Schema<BlockPlan> kKeys = [] {
+  static const Schema<BlockPlan> all_keys = [] {
     Schema<BlockPlan> keys;
     add_block_keys(
         keys, [](BlockPlan & b) -> auto& { return b; });
     return keys;
   }();
-  return kKeys;
+  return all_keys;
 }
 
 }  // namespace

@@ -50,14 +50,16 @@ Residency::Residency(const ModelGraph& graph,
     weights_.push_back(is_at_home ? pass.states.streams[b].front().front().buffer
                                   : pass.states.weight_copies[b]);
   }
+  waiting_.resize(graph.blocks.size());
 }
 
 // --- what each visit needs
 
-std::vector<BlockId> Residency::weights_of(BlockId block) const {
+std::vector<BlockId> Residency::weights_of(const Visit& visit) const {
   std::vector<BlockId> owners;
-  for (const NodeId node : graph_[block].nodes) {
-    if (plan_.embeds_on_host && is<Embedding>(graph_[node])) continue;
+  for (const NodeId node : graph_[visit.block].nodes) {
+    const bool is_unread = plan_.embeds_on_host || visit.is_backward;  // rows are only added to
+    if (is_unread && is<Embedding>(graph_[node])) continue;
     for (const TensorId id : graph_[node].inputs) {
       if (graph_[id].kind != TensorKind::kParameter) continue;
       const BlockId owner = graph_[id].block;
@@ -121,12 +123,14 @@ std::vector<Residency::Key> Residency::needs(const Visit& visit) const {
 void Residency::begin(std::vector<Visit> visits) {
   visits_ = std::move(visits);
   turns_.resize(graph_.blocks.size());
+  last_turn_of_.resize(graph_.blocks.size());
   for (std::size_t v = 0; v < visits_.size(); ++v) {
     const auto turn = static_cast<std::size_t>(visits_[v].turn);
+    last_turn_of_[visits_[v].block.index()] = turn;
     needs_.push_back(needs(visits_[v]));
     for (const Key& key : needs_.back()) places_[key].uses.push_back(v);
     if (turn < turn_weights_.size()) continue;
-    turn_weights_.push_back(weights_of(visits_[v].block));
+    turn_weights_.push_back(weights_of(visits_[v]));
     for (const BlockId block : turn_weights_.back()) turns_[block.index()].push_back(turn);
   }
 }
@@ -143,7 +147,7 @@ void Residency::begin_visit(std::size_t visit) {
   for (std::size_t t = turn; t <= last_turn; ++t) {
     for (const BlockId block : turn_weights_[t]) {
       if (before_use) before_use(block);
-      if (!weights_[block.index()].exists()) fetch_weights(block, release);
+      if (!weights_[block.index()].exists()) fetch_weights(block, t, release);
     }
   }
   const auto window = static_cast<std::size_t>(plan_.saved_window);
@@ -250,7 +254,15 @@ void Residency::fetch(Place& place, const Key& key, const std::vector<OpId>& aft
   emit_.copy(from, place.device, after);
 }
 
-void Residency::fetch_weights(BlockId block, const std::vector<OpId>& after) {
+// Weights on disk that an update in backward needs right after their last use are not read twice.
+bool Residency::waits_for_update(BlockId block, std::size_t turn) const {
+  const BlockPlan& how = plan_.of(graph_[block]);
+  return plan_.update == UpdateTime::kInBackward && how.update_on == Tier::kHost &&
+         how.weights.tier == Tier::kDisk && turns_[block.index()].back() == turn &&
+         last_turn_of_[block.index()] == turn && pass_.states.layouts[block.index()].trainable > 0;
+}
+
+void Residency::fetch_weights(BlockId block, std::size_t turn, const std::vector<OpId>& after) {
   const std::vector<StatePiece>& pieces = pass_.states.streams[block.index()].front();
   const std::int64_t elements = pass_.states.layouts[block.index()].elements;
   const std::int64_t size = size_of(format_.weight());
@@ -258,13 +270,22 @@ void Residency::fetch_weights(BlockId block, const std::vector<OpId>& after) {
                                            Tier::kDevice,
                                            Bytes{elements * size});
   weights_[block.index()] = buffer;
+  Operand waiting;
+  if (waits_for_update(block, turn)) {
+    waiting =
+        emit_.whole(emit_.add_buffer(concat("weights of ", graph_[block].name, " on the host"),
+                                     Tier::kHost,
+                                     Bytes{elements * size}));
+    waiting_[block.index()] = waiting;
+  }
   for (std::int64_t first = 0; first < elements;) {
     const std::int64_t wanted = std::min(plan_.chunk, elements - first);
     Operand from = operand_of(pieces, first, wanted, format_.weight());
     const Operand to{buffer, Bytes{first * size}, from.size};
     if (emit_.schedule()[from.buffer].tier == Tier::kDisk) {
-      const Operand slot = from_disk_.next(emit_, from.size);
-      emit_.copy(from, slot);
+      const Operand slot = waiting.exists() ? Operand{waiting.buffer, to.offset, from.size}
+                                            : from_disk_.next(emit_, from.size);
+      emit_.copy(from, slot, waiting.exists() ? after : std::vector<OpId>{});
       from = slot;
     }
     emit_.copy(from, to, after);

@@ -42,6 +42,9 @@ class Residency {
   void produced(TensorId tensor, int micro_batch);
   // The weight as the device computes with it, or where the host finds it.
   Operand weight(TensorId parameter, Tier tier = Tier::kDevice);
+  // Weights that came from disk for the last time in this pass and wait on the host for their
+  // update, from element 0 on; none otherwise.
+  Operand weights_on_host(BlockId block) const { return waiting_[block.index()]; }
   // The device copy of a record on the host.
   Operand record(BufferId host);
 
@@ -63,7 +66,7 @@ class Residency {
 
   std::vector<Key> needs(const Visit& visit) const;
   std::vector<TensorId> backward_needs(const Visit& visit) const;
-  std::vector<BlockId> weights_of(BlockId block) const;
+  std::vector<BlockId> weights_of(const Visit& visit) const;
   // The last ops of some lanes when a visit ended.
   struct End {
     OpId leaving;
@@ -76,7 +79,8 @@ class Residency {
   bool leaves(const Place& place, std::size_t visit) const;
   void send(Place& place, const Key& key);
   void fetch(Place& place, const Key& key, const std::vector<OpId>& after);
-  void fetch_weights(BlockId block, const std::vector<OpId>& after);
+  void fetch_weights(BlockId block, std::size_t turn, const std::vector<OpId>& after);
+  bool waits_for_update(BlockId block, std::size_t turn) const;
   Operand input(const Key& key, Tier tier);
 
   const ModelGraph& graph_;
@@ -89,10 +93,12 @@ class Residency {
   std::size_t now_ = 0;
   std::map<Key, Place> places_;
   std::vector<BufferId> weights_;  // [block], on the device, or none
+  std::vector<Operand> waiting_;   // [block]: see weights_on_host
   std::map<BufferId, Operand> records_;
   std::vector<std::vector<Key>> needs_;             // [visit]
   std::vector<std::vector<BlockId>> turn_weights_;  // [turn]: whose weights it uses
   std::vector<std::vector<std::size_t>> turns_;     // [block]: turns that use its weights
+  std::vector<std::size_t> last_turn_of_;           // [block]: of its own visits
   std::vector<End> ends_;                           // [visit]
   Ring from_disk_;
 };

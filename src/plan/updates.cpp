@@ -109,7 +109,7 @@ OpId Updates::take_home(const Operand& from, const Operand& home, std::size_t st
 
 // --- a block
 
-void Updates::update(BlockId block, const Operand& gradient) {
+void Updates::update(BlockId block, const Operand& gradient, const Operand& weights) {
   const auto& streams = pass_.states.streams[block.index()];
   const std::int64_t trainable = pass_.states.layouts[block.index()].trainable;
   for (std::int64_t first = 0; first < trainable;) {
@@ -118,12 +118,12 @@ void Updates::update(BlockId block, const Operand& gradient) {
       const DType dtype = format_.streams[s].dtype;
       count = operand_of(streams[s], first, count, dtype).size.count / size_of(dtype);
     }
-    last_ = update_chunk({block, first, count}, gradient);
+    last_ = update_chunk({block, first, count}, gradient, weights);
     first += count;
   }
 }
 
-OpId Updates::update_chunk(const Chunk& chunk, const Operand& gradient) {
+OpId Updates::update_chunk(const Chunk& chunk, const Operand& gradient, const Operand& weights) {
   const BlockPlan& how = plan_.of(graph_[chunk.block]);
   std::vector<OpId> after;
   if (plan_.order != UpdateOrder::kOptimized) after.push_back(last_);
@@ -139,7 +139,10 @@ OpId Updates::update_chunk(const Chunk& chunk, const Operand& gradient) {
   for (std::size_t s = 0; s < format_.streams.size(); ++s) {
     const auto& pieces = pass_.states.streams[chunk.block.index()][s];
     homes.push_back(operand_of(pieces, chunk.first, chunk.count, format_.streams[s].dtype));
-    op.writes.push_back(bring(homes[s], how.update_on, s, after));
+    const bool is_here =
+        s == 0 && weights.exists() && emit_.schedule()[homes[s].buffer].tier == Tier::kDisk;
+    op.writes.push_back(is_here ? part(weights, chunk.first, chunk.count, format_.weight())
+                                : bring(homes[s], how.update_on, s, after));
     op.accumulates |= 1U << s;
   }
   const std::vector<Operand> results = op.writes;

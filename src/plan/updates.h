@@ -23,8 +23,9 @@ class Updates {
   void prepare();
   // The norm and the scalars, from the partial sums of every block. Ends the step's results.
   void clip(const std::vector<Operand>& norms);
-  // Updates a block from its finished gradient, with the scalars of `scalars` (host).
-  void update(BlockId block, const Operand& gradient);
+  // Updates a block from its finished gradient, with the scalars of `scalars` (host). `weights`:
+  // those of the block on the host where they came from disk already, from element 0 on.
+  void update(BlockId block, const Operand& gradient, const Operand& weights = {});
 
   // The end of the chunk updated last.
   OpId last() const { return last_; }
@@ -39,7 +40,7 @@ class Updates {
     std::int64_t count = 0;
   };
   Operand scalars_on(Tier tier);
-  OpId update_chunk(const Chunk& chunk, const Operand& gradient);
+  OpId update_chunk(const Chunk& chunk, const Operand& gradient, const Operand& weights);
   // Brings a range to the tier of the update: where it is, or a copy in a staging slot.
   Operand bring(const Operand& from, Tier to, std::size_t stream, const std::vector<OpId>& after);
   OpId take_home(const Operand& from, const Operand& home, std::size_t stream);

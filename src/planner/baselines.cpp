@@ -78,6 +78,7 @@ Plan lohan_plan(UpdateOrder order) {
 
 std::vector<std::string> policy_names() {
   std::vector<std::string> names;
+  names.reserve(kPolicies.size());
   for (const Policy& policy : kPolicies) names.emplace_back(policy.name);
   return names;
 }

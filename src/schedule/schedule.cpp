@@ -104,6 +104,14 @@ Schedule Schedule::without_dependency(OpId op, OpId before) const {
   return copy;
 }
 
+std::array<Bytes, kLaneCount> bytes_moved(const Schedule& schedule) {
+  std::array<Bytes, kLaneCount> moved{};
+  for (const Op& op : schedule.ops()) {
+    if (op.kind == OpKind::kCopy) moved[static_cast<std::size_t>(op.lane)] += op.reads[0].size;
+  }
+  return moved;
+}
+
 std::string describe(const Op& op, const std::vector<std::string>& node_names) {
   std::string text = name_of(op.kind);
   if (op.node.exists() && op.node.index() < node_names.size()) {

@@ -163,9 +163,15 @@ Engine::Engine(Model model, EngineOptions options)
     PlacedSchedule placed = place(std::move(lowered.schedule), p.options.caps);
     p.runners.push_back({request, std::move(lowered), std::move(placed), nullptr, nullptr});
   }
+  const Bytes on_disk = largest(p.runners, Tier::kDisk);
+  if (on_disk.count > 0 && p.options.disk.empty()) {
+    throw DoesNotFit(concat("disk: the plan keeps ",
+                            to_string(on_disk),
+                            " there; name a folder for it in limits.disk"));
+  }
   p.device = make_host_device({.device_memory = largest(p.runners, Tier::kDevice),
                                .host_memory = largest(p.runners, Tier::kHost),
-                               .disk = largest(p.runners, Tier::kDisk),
+                               .disk = on_disk,
                                .disk_folders = p.options.disk,
                                .threads = p.options.threads,
                                .host_threads = p.options.threads,

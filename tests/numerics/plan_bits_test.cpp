@@ -232,6 +232,111 @@ TEST_P(PlanBits, AreThoseOfTheResidentPlanForRandomPlans) {
   RecordProperty("refused", refused);
 }
 
+// --- schedules that are wrong on purpose
+
+const Setting kControl{"llama_tied", Precision::kBF16, 2, false};
+
+// The same ops with some of them changed.
+Schedule changed(const Schedule& schedule, const std::function<void(OpId, Op&)>& change) {
+  Schedule copy;
+  for (const Buffer& buffer : schedule.buffers()) copy.add_buffer(buffer);
+  for (std::size_t i = 0; i < schedule.ops().size(); ++i) {
+    Op op = schedule.ops()[i];
+    change(make_id<OpId>(i), op);
+    copy.add(op, schedule.after(make_id<OpId>(i)));
+  }
+  return copy;
+}
+
+OpId find_op(const Schedule& schedule, const std::function<bool(const Op&)>& is_it) {
+  for (std::size_t i = 0; i < schedule.ops().size(); ++i) {
+    if (is_it(schedule.ops()[i])) return make_id<OpId>(i);
+  }
+  throw InvalidArgument("no such op");
+}
+
+// Weights fetched from the host, the states too, everything else recomputed.
+Plan streaming_plan() {
+  Plan plan = zero_infinity_plan();
+  plan.blocks.weights = {Tier::kHost};
+  plan.blocks.states = {Tier::kDisk};
+  plan.order = UpdateOrder::kOptimized;
+  plan.chunk = 65536;
+  return plan;
+}
+
+bool is_caught(const std::function<void(LoweredPass&)>& tamper,
+               const std::array<LaneSpeed, kLaneCount>& speeds = {}) {
+  return !is_same(run(kControl, streaming_plan(), tamper, speeds), resident(kControl));
+}
+
+TEST(WrongSchedule, OfNothingChangedIsNotCaught) {
+  EXPECT_FALSE(is_caught(
+      [](LoweredPass& pass) { pass.schedule = changed(pass.schedule, [](OpId, Op&) {}); }));
+}
+
+TEST(WrongSchedule, WithAMissingDependencyIsCaught) {
+  // The first layer computes before its weights have come over a slow link.
+  std::array<LaneSpeed, kLaneCount> slow{};
+  slow[static_cast<std::size_t>(Lane::kH2d)].latency = Seconds{0.002};
+  EXPECT_TRUE(is_caught(
+      [](LoweredPass& pass) {
+        const OpId use = find_op(pass.schedule, [](const Op& op) {
+          return op.kind == OpKind::kForward && op.block == BlockId{1};
+        });
+        for (std::size_t i = 0; i < pass.schedule.ops().size(); ++i) {
+          const OpId op = make_id<OpId>(i);
+          if (pass.schedule[op].lane != Lane::kCompute || op < use) continue;
+          const auto after = pass.schedule.after(op);
+          for (const OpId before : std::vector<OpId>(after.begin(), after.end())) {
+            if (pass.schedule[before].lane != Lane::kH2d) continue;
+            pass.schedule = pass.schedule.without_dependency(op, before);
+          }
+        }
+      },
+      slow));
+}
+
+TEST(WrongSchedule, WithAStagingSlotReusedTooEarlyIsCaught) {
+  EXPECT_TRUE(is_caught([](LoweredPass& pass) {
+    std::vector<BufferId> slots;
+    for (std::size_t b = 0; b < pass.schedule.buffers().size(); ++b) {
+      const std::string& name = pass.schedule.buffers()[b].name;
+      if (name.find("staging of momentum on host, slot") == 0)
+        slots.push_back(make_id<BufferId>(b));
+    }
+    ASSERT_GE(slots.size(), 2U);
+    // The second chunk of the states lands where the first one is being updated.
+    pass.schedule = changed(pass.schedule, [&](OpId, Op& op) {
+      if (op.lane != Lane::kDiskRead) return;
+      for (Operand& write : op.writes) {
+        if (write.buffer == slots[1]) write.buffer = slots[0];
+      }
+    });
+  }));
+}
+
+TEST(WrongSchedule, WithAStaleWeightIsCaught) {
+  EXPECT_TRUE(is_caught([](LoweredPass& pass) {
+    const BufferId unused = pass.schedule.add_buffer({"unused", Tier::kHost, 16_MiB, false});
+    const OpId update =
+        find_op(pass.schedule, [](const Op& op) { return op.kind == OpKind::kUpdate; });
+    pass.schedule = changed(pass.schedule, [&](OpId id, Op& op) {
+      if (id == update) op.writes[0] = {unused, {}, op.writes[0].size};
+    });
+  }));
+}
+
+TEST(WrongSchedule, WithADroppedMicroBatchIsCaught) {
+  EXPECT_TRUE(is_caught([](LoweredPass& pass) {
+    const OpId round =
+        find_op(pass.schedule, [](const Op& op) { return op.kind == OpKind::kRound; });
+    pass.schedule = changed(pass.schedule, [&](OpId id, Op& op) {
+      if (id == round) op.reads[1] = {};
+    });
+  }));
+}
+
 std::vector<Setting> settings() {
   std::vector<Setting> all;
   for (const char* model : {"llama_tied", "qwen3"}) {

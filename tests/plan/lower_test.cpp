@@ -136,5 +136,36 @@ TEST(Lower, LeavesFrozenParametersWithoutGradientOrUpdate) {
   }
 }
 
+// All states on disk, updates in backward on the host, all micro-batches of a block in one turn:
+// per parameter and step 2 bytes of weights are read forward and 2 backward, the latter serve the
+// update, 10 bytes of states are read and 12 written: 26. The table is read for the embedding and
+// for the head, and once more for its update, which comes long after the head.
+TEST(Lower, MovesTwentySixBytesAParameterThroughTheDisk) {
+  const ModelGraph graph = test::small_decoder(DType::kBF16, true);
+  Plan plan;
+  plan.group = 0;
+  plan.update = UpdateTime::kInBackward;
+  plan.blocks = {.weights = {Tier::kDisk},
+                 .states = {Tier::kDisk},
+                 .update_on = Tier::kHost,
+                 .gradients = Tier::kHost};
+  plan.weight_window = 0;
+  const LoweredPass pass = lower(
+      graph, adamw_format(Precision::kBF16), plan, shape_of(Pass::kTrain, 3), Pass::kTrain, 2);
+  std::int64_t read = 0;
+  std::int64_t written = 0;
+  for (std::size_t b = 0; b < graph.blocks.size(); ++b) {
+    const std::int64_t elements = pass.states.layouts[b].elements;
+    const bool is_table = b == 0;
+    const bool is_last = b + 1 == graph.blocks.size();  // forward and backward in one turn
+    const std::int64_t turns = is_table || !is_last ? 2 : 1;
+    read += elements * (2 * turns + 10 + (is_table ? 2 : 0));
+    written += elements * 12;
+  }
+  const auto moved = bytes_moved(pass.schedule);
+  EXPECT_EQ(moved[static_cast<std::size_t>(Lane::kDiskRead)], Bytes{read});
+  EXPECT_EQ(moved[static_cast<std::size_t>(Lane::kDiskWrite)], Bytes{written});
+}
+
 }  // namespace
 }  // namespace longhaul

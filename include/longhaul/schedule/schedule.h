@@ -105,6 +105,9 @@ class Schedule {
   std::vector<Buffer> buffers_;
 };
 
+// What copies of each lane move in one pass.
+std::array<Bytes, kLaneCount> bytes_moved(const Schedule& schedule);
+
 // "backward layers.3.mlp.down (micro-batch 1)": for errors and traces. `node_names` may be empty.
 std::string describe(const Op& op, const std::vector<std::string>& node_names = {});
 
