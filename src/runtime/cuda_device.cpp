@@ -75,9 +75,11 @@ class CudaDevice final : public Device {
   explicit CudaDevice(const CudaDeviceOptions& options)
       : ordinal_(options.ordinal),
         counters_(streams_[0]),
-        waits_on_device_(options.may_wait_on_device && counters_.is_usable()),
         host_("host", options.host_memory),
         lock_(host_, options.may_lock_memory),
+        // A stream that waits for a thread which copies could wait for ever: where its own queue is
+        // full, the driver may hold back that copy.
+        waits_on_device_(options.may_wait_on_device && lock_.is_locked() && counters_.is_usable()),
         device_(options.device_memory),
         prepare_thread_(options.prepare_thread),
         compute_pool_(options.threads, options.prepare_thread),
@@ -155,9 +157,9 @@ class CudaDevice final : public Device {
   CudaStream up_;
   CudaStream down_;
   CudaCounters counters_;
-  bool waits_on_device_;
   Arena host_;
   PageLock lock_;
+  bool waits_on_device_;
   DeviceArena device_;
   std::array<Arena, 2> bounces_{Arena("host", kBounce), Arena("host", kBounce)};
   std::optional<DiskStore> disk_;  // registers the host arena: goes first

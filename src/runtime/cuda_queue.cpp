@@ -43,7 +43,7 @@ CudaCounters::CudaCounters(const CudaStream& stream) {
   on_device_ = reinterpret_cast<std::uintptr_t>(on_device);
 
   wait_ = find_wait_function();
-  if (wait_ != nullptr && try_wait(stream, slots_.get()->value, 0) != CUDA_SUCCESS) wait_ = nullptr;
+  if (wait_ != nullptr && try_wait(stream, slots_->value, 0) != CUDA_SUCCESS) wait_ = nullptr;
   stream.synchronize();
 }
 

@@ -38,7 +38,7 @@ struct alignas(64) Progress {
       count->wait(now, std::memory_order_acquire);
     }
   }
-  void set(std::int32_t value) {
+  void set(std::int32_t value) const {
     count->store(value, std::memory_order_release);
     count->notify_all();
   }
@@ -172,7 +172,7 @@ void Executor::Team::abort(std::size_t op, const char* what) {
     if (error.empty()) error = concat(describe(placed.schedule.ops()[op], node_names), ": ", what);
   }
   is_aborted.store(true, std::memory_order_relaxed);
-  for (Progress& lane : progress) lane.set(kAborted);
+  for (const Progress& lane : progress) lane.set(kAborted);
 }
 
 // `op`: where the function has got to.
@@ -294,7 +294,7 @@ Executor::~Executor() {
 
 const Timeline& Executor::run() {
   Team& team = *team_;
-  for (Progress& lane : team.progress) lane.count->store(0, std::memory_order_relaxed);
+  for (const Progress& lane : team.progress) lane.count->store(0, std::memory_order_relaxed);
   team.is_aborted.store(false, std::memory_order_relaxed);
   team.error.clear();
   team.working.store(static_cast<int>(team.threads.size()), std::memory_order_relaxed);

@@ -77,8 +77,7 @@ DeviceKind kind(std::string name, bool may_lock_memory, bool may_wait_on_device)
 std::vector<DeviceKind> cuda_kinds() {
   return {kind("Cuda", true, true),
           kind("CudaWithoutStreamWaits", true, false),
-          kind("CudaWithoutLockedMemory", false, true),
-          kind("CudaWithoutEither", false, false)};
+          kind("CudaWithoutLockedMemory", false, true)};
 }
 
 }  // namespace longhaul::test

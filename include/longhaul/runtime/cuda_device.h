@@ -19,9 +19,9 @@ struct CudaDeviceOptions {
   DiskOps* disk_ops = &system_disk();
   int threads = 1;       // of the compute lane's pool
   int host_threads = 1;  // of the host lane
-  // Tests choose what else the machine decides.
+  // What the machine may refuse, and tests do.
   bool may_lock_memory = true;     // see Device::is_pinned
-  bool may_wait_on_device = true;  // streams wait for counters of host lanes; else threads do
+  bool may_wait_on_device = true;  // streams wait for host lanes; else their threads do
   std::function<void()> prepare_thread;
 };
 

@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# Checks the CUDA code on the GPU of this machine and writes a page of results.
+#
+#   tools/gpu/verify.sh [--results FILE]            builds from the sources, then checks
+#   tools/gpu/verify.sh --pack ARCHIVE.tar.gz       builds and packs; needs no GPU
+#   ./verify.sh [--results FILE]                    beside the unpacked binaries: checks them
+#
+# What is checked: CUDA's handles, the conformance suite of devices on a CudaDevice (with and
+# without waits on streams, with and without locked memory), every kernel's CUDA body against its
+# reference, and memory errors with compute-sanitizer where that works. Packed binaries need no
+# network, no CUDA toolkit and no other file of the project.
+#
+# Exit code: 0 all passed, 1 something failed, 2 wrong arguments, 3 no NVIDIA GPU here.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+results='' archive=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --results | --pack)
+      [ $# -ge 2 ] || { printf 'verify: %s needs a file\n' "$1" >&2; exit 2; }
+      if [ "$1" = --pack ]; then archive=$2; else results=$2; fi
+      shift 2 ;;
+    *) printf 'verify: unknown argument %s\n' "$1" >&2; exit 2 ;;
+  esac
+done
+
+say() { printf 'verify: %s\n' "$*"; }
+has_gpu() { compgen -G '/dev/nvidia[0-9]*' >/dev/null || [ -e /dev/dxg ]; }
+
+# Leaves the programs in build/gpu/bin, beside this script: no RPATH, libraries of others linked in.
+build() {
+  cd "$here/../.." || return 1
+  export LONGHAUL_WITH_TORCH=OFF LONGHAUL_WITH_CUDA=ON
+  # shellcheck source=tools/setup.sh
+  . tools/setup.sh && longhaul_setup || return 1
+  local build=build/gpu uring
+  mkdir -p "$build" || return 1
+  uring=$("${CXX:-c++}" -print-file-name=liburing.a)
+  cmake --preset release -B "$build" -DLONGHAUL_WITH_TORCH=OFF -DLONGHAUL_WITH_CUDA=ON \
+    -DLONGHAUL_BUILD_TESTS=ON -DCMAKE_SKIP_RPATH=ON "-Dpkgcfg_lib_LIBURING_uring=$uring" \
+    "-DCMAKE_EXE_LINKER_FLAGS=-static-libstdc++ -static-libgcc" >"$build/configure.log" ||
+    { cat "$build/configure.log"; return 1; }
+  cmake --build "$build" --target tests/cuda/all tests/runtime/all tests/kernels/all || return 1
+  rm -rf "${build:?}/bin" && mkdir -p "$build/bin" || return 1
+  local program
+  for program in "$build"/tests/{cuda,runtime,kernels}/test_*; do
+    case $program in *.cmake | *_executor* | *_host_device | *_simd_*) continue ;; esac
+    if [ -f "$program" ] && [ -x "$program" ]; then
+      strip -o "$build/bin/${program##*/}" "$program" || return 1
+    fi
+  done
+  cp "$here/verify.sh" "$build/bin/" && git rev-parse HEAD >"$build/bin/commit" || return 1
+  programs=$PWD/$build/bin
+}
+
+# run_program NAME COMMAND...: one row of the table. A program that ran nothing on the GPU failed.
+run_program() {
+  local name=$1 log=$logs/$1.log start=$SECONDS status passed skipped failures outcome=passed
+  shift
+  timeout --kill-after=30 900 "$@" >"$log" 2>&1
+  status=$?
+  passed=$(grep -c '^\[       OK \]' "$log")
+  skipped=$(grep -c '^\[  SKIPPED \] .*ms)$' "$log")
+  failures=$(grep -c '^\[  FAILED  \] .*ms)$' "$log")
+  if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
+    outcome='HUNG: ended after 900 s'
+  elif [ "$status" -ne 0 ]; then
+    outcome="FAILED: exit code $status"
+  elif [ "$passed" -eq 0 ] || [ "$skipped" -ne 0 ]; then
+    outcome='FAILED: tests were skipped'
+  fi
+  if [ "$outcome" != passed ]; then
+    failed=1
+    tail -n 40 "$log"
+  fi
+  rows+=("| $name | $passed | $failures | $skipped | $((SECONDS - start)) | $outcome |")
+  say "$name: $outcome, $passed tests, $((SECONDS - start)) s"
+}
+
+check_programs() {
+  local program name
+  for program in "$programs"/test_*; do
+    name=${program##*/test_}
+    case $name in
+      runtime_device_*) run_program "$name" "$program" '--gtest_filter=*/Cuda*' ;;
+      *) run_program "$name" "$program" ;;
+    esac
+  done
+}
+
+# The sanitizer needs rights that some containers lack: a program that is known to pass tells.
+check_memory() {
+  local program name
+  if ! command -v compute-sanitizer >/dev/null; then
+    sanitizer='compute-sanitizer is not installed'
+  elif ! timeout 300 compute-sanitizer --error-exitcode 9 "$programs/test_cuda_stream" \
+    >"$logs/sanitizer.log" 2>&1; then
+    sanitizer='compute-sanitizer does not work here:'$'\n\n```\n'$(tail -n 5 "$logs/sanitizer.log")$'\n```'
+  else
+    sanitizer='Rows with "memcheck" and "racecheck" ran under compute-sanitizer.'
+    for program in "$programs"/test_kernels_*; do
+      name=${program##*/test_}
+      run_program "$name.memcheck" compute-sanitizer --error-exitcode 9 "$program"
+      run_program "$name.racecheck" compute-sanitizer --tool racecheck --error-exitcode 9 "$program"
+    done
+  fi
+  say "${sanitizer%%$'\n'*}"
+}
+
+write_page() {
+  {
+    printf '# CUDA code on a GPU\n\n'
+    if command -v nvidia-smi >/dev/null; then
+      nvidia-smi --query-gpu=name,compute_cap,memory.total,driver_version --format=csv,noheader |
+        sed 's/^/- GPU: /'
+    fi
+    printf -- '- system: %s\n- commit: %s\n- date: %s\n- command: tools/gpu/verify.sh\n\n' \
+      "$(uname -sr)" "$(cat "$programs/commit")" "$(date -u +%Y-%m-%d)"
+    printf '| program | passed | failed | skipped | seconds | outcome |\n|---|---|---|---|---|---|\n'
+    printf '%s\n' "${rows[@]}"
+    printf '\n%s\n' "$sanitizer"
+  } >"$results"
+}
+
+if [ -n "$archive" ]; then
+  mkdir -p "$(dirname "$archive")" && archive=$(cd "$(dirname "$archive")" && pwd)/${archive##*/}
+  build && tar -C "$programs" -czf "$archive" . && say "packed $archive" || exit 1
+  exit 0
+fi
+if ! has_gpu; then
+  say 'no NVIDIA GPU on this machine: nothing was checked'
+  exit 3
+fi
+[ -z "$results" ] || results=$(realpath -m "$results")
+if compgen -G "$here/test_*" >/dev/null; then programs=$here; else build || exit 1; fi
+results=${results:-$programs/results.md}
+logs=$programs/logs
+mkdir -p "$logs" "$(dirname "$results")"
+rows=() failed=0 sanitizer=''
+check_programs
+check_memory
+write_page
+say "results are in $results, what the programs printed in $logs"
+exit "$failed"
