@@ -73,9 +73,9 @@ StateStore::StateStore(const ModelGraph& graph,
 }
 
 void StateStore::clear() {
-  for (std::size_t b = 0; b < ranges_.size(); ++b) {
-    for (std::size_t s = 0; s < ranges_[b].size(); ++s) {
-      for (const Range& range : ranges_[b][s]) {
+  for (const auto& block : ranges_) {
+    for (std::size_t s = 0; s < block.size(); ++s) {
+      for (const Range& range : block[s]) {
         if (range.place.tier != Tier::kDisk) continue;  // arenas begin with zeros
         const std::int64_t size = range.count * size_of(format_.streams[s].dtype);
         const std::vector<std::byte> zeros(static_cast<std::size_t>(std::min(size, kClearChunk)));
