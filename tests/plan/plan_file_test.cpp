@@ -1,5 +1,7 @@
 #include "longhaul/plan/plan_file.h"
 
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -78,6 +80,16 @@ TEST(PlanFile, ReportsEveryErrorWithItsLine) {
   EXPECT_THAT(errors, HasSubstr("plan.yaml:1: group: got none, expected all or an integer"));
   EXPECT_THAT(errors, HasSubstr("plan.yaml:2: wieghts: unknown key"));
   EXPECT_THAT(errors, HasSubstr("plan.yaml:4: states.home: got attic"));
+}
+
+TEST(PlanFile, OfEveryPlanThatIsShippedIsRead) {
+  int plans = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(LONGHAUL_SOURCE_DIR "/configs/plans")) {
+    EXPECT_NO_THROW(load_plan(entry.path().string())) << entry.path();
+    ++plans;
+  }
+  EXPECT_GT(plans, 0);
 }
 
 TEST(CheckPlan, RefusesWhatIsImpossibleWithTheReason) {
