@@ -10,13 +10,6 @@ namespace {
 
 constexpr Bytes kWorthWaiting = 64_KiB;
 
-Lane lane_between(Tier from, Tier to) {
-  if (from == Tier::kDevice) return to == Tier::kDevice ? Lane::kCompute : Lane::kD2h;
-  if (to == Tier::kDevice) return Lane::kH2d;
-  if (from == Tier::kDisk) return Lane::kDiskRead;
-  return to == Tier::kDisk ? Lane::kDiskWrite : Lane::kHost;
-}
-
 }  // namespace
 
 BufferId Emitter::add_buffer(const std::string& name, Tier tier, Bytes size, bool is_persistent) {

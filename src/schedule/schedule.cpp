@@ -18,6 +18,13 @@ const char* name_of(Tier tier) {
   return kNames.at(static_cast<std::size_t>(tier));
 }
 
+Lane lane_between(Tier from, Tier to) {
+  if (from == Tier::kDisk) return Lane::kDiskRead;
+  if (to == Tier::kDisk) return Lane::kDiskWrite;
+  if (from == Tier::kDevice) return to == Tier::kDevice ? Lane::kCompute : Lane::kD2h;
+  return to == Tier::kDevice ? Lane::kH2d : Lane::kHost;
+}
+
 const char* name_of(OpKind kind) {
   switch (kind) {
     case OpKind::kCopy: return "copy";

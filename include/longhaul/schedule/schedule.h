@@ -22,6 +22,9 @@ enum class Tier : std::uint8_t { kDevice, kHost, kDisk };
 inline constexpr std::size_t kTierCount = 3;
 const char* name_of(Tier tier);
 
+// The lane on which a copy from one tier to another runs; a disk decides wherever it takes part.
+Lane lane_between(Tier from, Tier to);
+
 // What an op does. The order of its reads and writes is the contract between lowering and the op
 // bodies; an operand that does not exist keeps its place with no buffer.
 enum class OpKind : std::uint8_t {
