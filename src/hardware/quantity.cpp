@@ -1,0 +1,180 @@
+#include "quantity.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <string_view>
+
+#include "longhaul/config/value_type.h"
+#include "longhaul/core/error.h"
+
+namespace longhaul {
+namespace {
+
+// From a slow card reader to all memory of the largest machines, and so on: what lies outside is a
+// slip of units.
+constexpr UnitOfFigure kSize{"B", "kMGTP", true, 1 << 20, 1e17, "24 GiB"};
+constexpr UnitOfFigure kMoveRate{"B/s", "kMGTP", true, 1e5, 1e14, "21 GB/s"};
+constexpr UnitOfFigure kWorkRate{"FLOP/s", "kMGTP", false, 1e8, 1e17, "160 TFLOP/s"};
+constexpr UnitOfFigure kUpdateRate{"parameters/s", "kMGTP", false, 1e4, 1e13, "2.6 Gparameters/s"};
+constexpr UnitOfFigure kTime{"s", "num", false, 1e-9, 1.0, "20 us"};
+constexpr UnitOfFigure kWork{"FLOP", "kMGTP", false, 1.0, 1e18, "2 GFLOP"};
+constexpr UnitOfFigure kCores{"cores", "", false, 1, 4096, "16 cores"};
+constexpr UnitOfFigure kShare{"%", "", false, 0.01, 1.0, "90 %"};
+
+double factor_of(char prefix, bool is_binary) {
+  static constexpr std::string_view kUp = "kMGTP";
+  static constexpr std::string_view kDown = "mun";
+  const std::size_t up = kUp.find(prefix);
+  if (up != std::string_view::npos) {
+    return std::pow(is_binary ? 1024.0 : 1000.0, static_cast<double>(up) + 1.0);
+  }
+  return std::pow(1000.0, -static_cast<double>(kDown.find(prefix)) - 1.0);
+}
+
+// The number of units that `suffix` stands for; 0 when it stands for none.
+double scale_of(std::string_view suffix, const UnitOfFigure& unit) {
+  const std::string_view symbol = unit.symbol;
+  if (suffix.size() < symbol.size() || !suffix.ends_with(symbol)) return 0.0;
+  std::string_view prefix = suffix.substr(0, suffix.size() - symbol.size());
+  if (&unit == &kShare) return prefix.empty() ? 0.01 : 0.0;
+  if (prefix.empty()) return 1.0;
+  const bool is_binary = prefix.size() == 2 && prefix[1] == 'i' && unit.is_binary;
+  if (is_binary) prefix.remove_suffix(1);
+  const char letter = prefix[0] == 'K' ? 'k' : prefix[0];
+  if (prefix.size() != 1 || std::strchr(unit.prefixes, letter) == nullptr) return 0.0;
+  return factor_of(letter, is_binary);
+}
+
+std::string write_scaled(double number, const std::string& prefix, const UnitOfFigure& unit) {
+  const double scale = scale_of(prefix + unit.symbol, unit);
+  return concat(to_shortest_text(number / scale), " ", prefix, unit.symbol);
+}
+
+}  // namespace
+
+const UnitOfFigure& unit_of(Bytes /*size*/) {
+  return kSize;
+}
+const UnitOfFigure& unit_of(BytesPerSecond /*rate*/) {
+  return kMoveRate;
+}
+const UnitOfFigure& unit_of(FlopsPerSecond /*rate*/) {
+  return kWorkRate;
+}
+const UnitOfFigure& unit_of(ParametersPerSecond /*rate*/) {
+  return kUpdateRate;
+}
+const UnitOfFigure& unit_of(Seconds /*time*/) {
+  return kTime;
+}
+const UnitOfFigure& unit_of(Flops /*work*/) {
+  return kWork;
+}
+const UnitOfFigure& unit_of(int /*count*/) {
+  return kCores;
+}
+const UnitOfFigure& unit_of(double /*share*/) {
+  return kShare;
+}
+
+double to_number(Bytes size) {
+  return static_cast<double>(size.count);
+}
+double to_number(BytesPerSecond rate) {
+  return rate.rate;
+}
+double to_number(FlopsPerSecond rate) {
+  return rate.rate;
+}
+double to_number(ParametersPerSecond rate) {
+  return rate.rate;
+}
+double to_number(Seconds time) {
+  return time.value;
+}
+double to_number(Flops work) {
+  return work.count;
+}
+double to_number(int count) {
+  return count;
+}
+double to_number(double share) {
+  return share;
+}
+
+void from_number(double number, Bytes& size) {
+  size.count = std::llround(number);
+}
+void from_number(double number, BytesPerSecond& rate) {
+  rate.rate = number;
+}
+void from_number(double number, FlopsPerSecond& rate) {
+  rate.rate = number;
+}
+void from_number(double number, ParametersPerSecond& rate) {
+  rate.rate = number;
+}
+void from_number(double number, Seconds& time) {
+  time.value = number;
+}
+void from_number(double number, Flops& work) {
+  work.count = number;
+}
+void from_number(double number, int& count) {
+  count = static_cast<int>(std::lround(number));
+}
+void from_number(double number, double& share) {
+  share = number;
+}
+
+bool read_quantity(const std::string& text, const UnitOfFigure& unit, double& number) {
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || !std::isfinite(number)) return false;
+  std::string_view suffix(rest, static_cast<std::size_t>(end - rest));
+  while (suffix.starts_with(' ')) suffix.remove_prefix(1);
+  const double scale = scale_of(suffix, unit);
+  number *= scale;
+  return scale > 0.0;
+}
+
+std::string write_quantity(double number, const UnitOfFigure& unit) {
+  if (&unit == &kTime) {
+    for (const char* prefix : {"", "m", "u", "n"}) {
+      const double scale = scale_of(prefix + std::string(unit.symbol), unit);
+      if (number < scale) continue;
+      std::string text = write_scaled(number, prefix, unit);
+      double back = 0.0;
+      if (read_quantity(text, unit, back) && back == number) return text;
+    }
+    return write_scaled(number, "", unit);
+  }
+  // The shortest text among the prefixes that read back exactly.
+  std::string best;
+  const auto consider = [&](const std::string& prefix) {
+    std::string text = write_scaled(number, prefix, unit);
+    double back = 0.0;
+    if (!read_quantity(text, unit, back) || back != number) return;
+    if (best.empty() || text.size() < best.size()) best = std::move(text);
+  };
+  for (const char* prefix = unit.prefixes; *prefix != '\0'; ++prefix) {
+    if (number < factor_of(*prefix, false)) continue;
+    if (&unit == &kSize) consider(std::string{*prefix, 'i'});
+    consider(std::string{*prefix});
+  }
+  consider("");
+  return best;
+}
+
+std::string expectation(const UnitOfFigure& unit) {
+  return concat("a number with its unit from ",
+                write_quantity(unit.low, unit),
+                " to ",
+                write_quantity(unit.high, unit),
+                ", such as ",
+                unit.example);
+}
+
+}  // namespace longhaul
