@@ -35,7 +35,8 @@ function(longhaul_add_layer name)
   install(TARGETS longhaul_${name} EXPORT longhaul-${ARG_COMPONENT}-targets FILE_SET HEADERS)
 endfunction()
 
-# longhaul_add_test(<layer>/<header>) builds tests/<layer>/<header>_test.cpp
+# longhaul_add_test(<layer>/<header>) builds tests/<layer>/<header>_test.cpp. Tests run in the root
+# of the checkout and name its files from there, so that objects of one checkout serve another.
 function(longhaul_add_test path)
   cmake_parse_arguments(ARG "" "" "LIBS;LABELS;SOURCES" ${ARGN})
   if(NOT ARG_LABELS)
@@ -47,9 +48,10 @@ function(longhaul_add_test path)
   target_link_libraries(${target} PRIVATE ${ARG_LIBS} GTest::gmock GTest::gtest_main longhaul_warnings)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${target} PRIVATE
-    LONGHAUL_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data" LONGHAUL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    LONGHAUL_TEST_DATA="tests/data" LONGHAUL_SOURCE_DIR=".")
   include(GoogleTest)
-  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "${ARG_LABELS}")
+  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+    PROPERTIES LABELS "${ARG_LABELS}")
 endfunction()
 
 # longhaul_add_benchmark(<layer>/<thing>) builds benchmarks/<layer>/<thing>_bench.cpp; its smoke
