@@ -78,6 +78,10 @@ OpId Emitter::copy(const Operand& from, const Operand& to, const std::vector<OpI
   return id;
 }
 
+std::string numbered(const std::string& name, int micro_batch) {
+  return name + '[' + std::to_string(micro_batch) + ']';
+}
+
 Operand Ring::next(Emitter& emit, Bytes size) {
   require(size <= slot_, name_, ": ", size.count, " B do not fit a slot of ", slot_.count, " B");
   const std::size_t slot = turn_++ % static_cast<std::size_t>(slots_);

@@ -49,6 +49,9 @@ class Emitter {
   std::array<std::vector<OpId>, kLaneCount> held_;
 };
 
+// "x[3]": a tensor of a micro-batch.
+std::string numbered(const std::string& name, int micro_batch);
+
 // Slots of equal size that are taken in turn; whoever takes one waits for its last user.
 class Ring {
  public:

@@ -105,7 +105,7 @@ void Lowering::backward_add(const Node& node, const Targets& targets, int micro_
 GradientTarget Lowering::activation_gradient(TensorId tensor, int micro_batch) {
   const auto found = d_.find({tensor, micro_batch});
   if (found == d_.end()) {
-    const std::string name = concat("d_", graph_[tensor].name, "[", micro_batch, "]");
+    const std::string name = "d_" + numbered(graph_[tensor].name, micro_batch);
     const Operand fresh =
         emit_.whole(emit_.add_buffer(name, Tier::kDevice, byte_count(graph_[tensor], shape_)));
     sharers_[fresh.buffer] = 1;

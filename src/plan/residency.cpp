@@ -51,6 +51,12 @@ Residency::Residency(const ModelGraph& graph,
                                   : pass.states.weight_copies[b]);
   }
   waiting_.resize(graph.blocks.size());
+  is_read_elsewhere_.resize(graph.tensors.size());
+  for (const Node& node : graph.nodes) {
+    for (const TensorId id : node.inputs) {
+      if (graph[id].block != node.block) is_read_elsewhere_[id.index()] = true;
+    }
+  }
 }
 
 // --- what each visit needs
@@ -183,7 +189,7 @@ void Residency::end_visit(std::size_t visit) {
     const bool is_again =
         graph_[key.first].block == now.block &&
         saved_action(plan_, graph_, now.block, key.first, key.second) == SavedAction::kRecompute;
-    const bool has_other_readers = is_read_elsewhere(key.first);
+    const bool has_other_readers = is_read_elsewhere_[key.first.index()];
     if (leaves(found->second, visit) || (is_again && !has_other_readers)) {
       found->second.device = {};
     }
@@ -203,12 +209,6 @@ void Residency::end_visit(std::size_t visit) {
 bool Residency::is_permanent(BlockId block) const {
   return plan_.of(graph_[block]).weights.tier == Tier::kDevice ||
          pass_.states.weight_copies[block.index()].exists();
-}
-
-bool Residency::is_read_elsewhere(TensorId tensor) const {
-  return std::any_of(graph_.nodes.begin(), graph_.nodes.end(), [&](const Node& node) {
-    return node.block != graph_[tensor].block && contains(node.inputs, tensor);
-  });
 }
 
 // Whether the next use of a tensor lies beyond the window.
@@ -231,7 +231,7 @@ void Residency::send(Place& place, const Key& key) {
   place.is_sent = true;
   if (!place.device.exists()) return;  // was produced on the host
   const Tensor& tensor = graph_[key.first];
-  const std::string name = concat(tensor.name, "[", key.second, "]");
+  const std::string name = numbered(tensor.name, key.second);
   const Bytes size = place.device.size;
   const BlockId reader = visits_[place.uses.front()].block;
   place.host = emit_.whole(emit_.add_buffer(name + " on the host", Tier::kHost, size));
@@ -244,7 +244,7 @@ void Residency::send(Place& place, const Key& key) {
 
 void Residency::fetch(Place& place, const Key& key, const std::vector<OpId>& after) {
   if (!place.host.exists() && !place.disk.exists()) return;  // still to be produced
-  const std::string name = concat(graph_[key.first].name, "[", key.second, "]");
+  const std::string name = numbered(graph_[key.first].name, key.second);
   Operand from = place.host;
   if (!from.exists()) {
     from = emit_.whole(emit_.add_buffer(name + " back from disk", Tier::kHost, place.disk.size));
@@ -308,7 +308,7 @@ Operand Residency::require(TensorId tensor, int micro_batch, Tier tier) {
 Operand Residency::input(const Key& key, Tier tier) {
   const Tensor& what = graph_[key.first];
   Place& place = places_[key];
-  const std::string name = concat(what.name, "[", key.second, "]");
+  const std::string name = numbered(what.name, key.second);
   if (!place.host.exists()) {
     const BufferId host =
         emit_.add_buffer(name + " on the host", Tier::kHost, byte_count(what, shape_), true);
@@ -322,7 +322,7 @@ Operand Residency::input(const Key& key, Tier tier) {
 
 Operand Residency::produce(TensorId tensor, int micro_batch, Tier tier) {
   const Tensor& what = graph_[tensor];
-  const std::string name = concat(what.name, "[", micro_batch, "]");
+  const std::string name = numbered(what.name, micro_batch);
   Place& place = places_[{tensor, micro_batch}];
   Operand& here = tier == Tier::kDevice ? place.device : place.host;
   return here = emit_.whole(emit_.add_buffer(name, tier, byte_count(what, shape_)));

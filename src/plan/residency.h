@@ -75,7 +75,6 @@ class Residency {
   };
   void hold_lanes(std::size_t visit);
   bool is_permanent(BlockId block) const;
-  bool is_read_elsewhere(TensorId tensor) const;
   bool leaves(const Place& place, std::size_t visit) const;
   void send(Place& place, const Key& key);
   void fetch(Place& place, const Key& key, const std::vector<OpId>& after);
@@ -92,8 +91,9 @@ class Residency {
   std::vector<Visit> visits_;
   std::size_t now_ = 0;
   std::map<Key, Place> places_;
-  std::vector<BufferId> weights_;  // [block], on the device, or none
-  std::vector<Operand> waiting_;   // [block]: see weights_on_host
+  std::vector<BufferId> weights_;        // [block], on the device, or none
+  std::vector<Operand> waiting_;         // [block]: see weights_on_host
+  std::vector<bool> is_read_elsewhere_;  // [tensor]: by a node of another block
   std::map<BufferId, Operand> records_;
   std::vector<std::vector<Key>> needs_;             // [visit]
   std::vector<std::vector<BlockId>> turn_weights_;  // [turn]: whose weights it uses

@@ -49,8 +49,6 @@ HappensBefore::HappensBefore(const Schedule& schedule) {
   clocks_.resize(count);
   positions_.resize(count);
   lanes_.resize(count);
-  std::array<std::int32_t, kLaneCount> length{};
-  std::array<OpId, kLaneCount> last{};
   for (std::size_t i = 0; i < count; ++i) {
     const OpId id = make_id<OpId>(i);
     const Lane lane = schedule[id].lane;
@@ -58,22 +56,23 @@ HappensBefore::HappensBefore(const Schedule& schedule) {
     const auto join = [&](OpId before) {
       const Clock& other = clocks_[before.index()];
       for (std::size_t l = 0; l < kLaneCount; ++l) {
-        clock.seen[l] = std::max(clock.seen[l], other.seen[l]);
+        clock[l] = std::max(clock[l], other[l]);
       }
-      std::int32_t& own = clock.seen[index_of(lanes_[before.index()])];
+      std::int32_t& own = clock[index_of(lanes_[before.index()])];
       own = std::max(own, positions_[before.index()] + 1);
     };
-    if (last[index_of(lane)].exists()) join(last[index_of(lane)]);
+    std::vector<OpId>& on_lane = ops_[index_of(lane)];
+    if (!on_lane.empty()) join(on_lane.back());
     for (const OpId before : schedule.after(id)) join(before);
     clocks_[i] = clock;
     lanes_[i] = lane;
-    positions_[i] = length[index_of(lane)]++;
-    last[index_of(lane)] = id;
+    positions_[i] = static_cast<std::int32_t>(on_lane.size());
+    on_lane.push_back(id);
   }
 }
 
 bool HappensBefore::operator()(OpId first, OpId second) const {
-  return clocks_[second.index()].seen[index_of(lanes_[first.index()])] > positions_[first.index()];
+  return clocks_[second.index()][index_of(lanes_[first.index()])] > positions_[first.index()];
 }
 
 std::vector<std::string> find_races(const Schedule& schedule) {

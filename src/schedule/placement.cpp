@@ -1,6 +1,8 @@
 #include "longhaul/schedule/placement.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -14,27 +16,45 @@ std::size_t index_of(Tier tier) {
   return static_cast<std::size_t>(tier);
 }
 
-// The uses of a buffer that bound its life: per lane the first and the last op.
+// The life of a buffer, as far as the order of ops bounds it. Buffer a ends before b begins in
+// every execution if and only if, lane by lane, b knows of the end of a's last use: a.end <=
+// b.begin.
 struct Life {
-  std::array<OpId, kLaneCount> first{};
-  std::array<OpId, kLaneCount> last{};
+  std::array<std::int32_t, kLaneCount> end{};    // per lane: ops up to and with its last use there
+  std::array<std::int32_t, kLaneCount> begin{};  // per lane: ops that ended before its first uses
+  OpId first;
+  OpId last;
 
-  void note(OpId op, Lane lane) {
-    OpId& first_on_lane = first[static_cast<std::size_t>(lane)];
-    if (!first_on_lane.exists()) first_on_lane = op;
-    last[static_cast<std::size_t>(lane)] = op;
-  }
-  bool is_used() const {
-    return std::any_of(first.begin(), first.end(), [](OpId id) { return id.exists(); });
-  }
+  bool is_used() const { return first.exists(); }
 };
 
-std::vector<Life> lives_of(const Schedule& schedule) {
+bool ends_before(const Life& a, const Life& b) {
+  bool is_before = true;
+  for (std::size_t l = 0; l < kLaneCount; ++l) is_before &= a.end[l] <= b.begin[l];
+  return is_before;
+}
+
+bool may_share(const Life& a, const Life& b) {
+  return ends_before(a, b) || ends_before(b, a);
+}
+
+std::vector<Life> lives_of(const Schedule& schedule, const HappensBefore& order) {
   std::vector<Life> lives(schedule.buffers().size());
   for (std::size_t i = 0; i < schedule.ops().size(); ++i) {
     const Op& op = schedule.ops()[i];
+    const OpId id = make_id<OpId>(i);
     const auto note = [&](const Operand& operand) {
-      if (operand.exists()) lives[operand.buffer.index()].note(make_id<OpId>(i), op.lane);
+      if (!operand.exists()) return;
+      Life& life = lives[operand.buffer.index()];
+      if (!life.is_used()) {
+        life.first = id;
+        life.begin.fill(INT32_MAX);
+      }
+      life.last = id;
+      life.end[static_cast<std::size_t>(op.lane)] = order.position(id) + 1;
+      for (std::size_t l = 0; l < kLaneCount; ++l) {
+        life.begin[l] = std::min(life.begin[l], order.seen(id)[l]);
+      }
     };
     std::for_each(op.reads.begin(), op.reads.end(), note);
     std::for_each(op.writes.begin(), op.writes.end(), note);
@@ -43,55 +63,121 @@ std::vector<Life> lives_of(const Schedule& schedule) {
   return lives;
 }
 
-bool ends_before(const Life& first, const Life& second, const HappensBefore& is_before) {
-  for (const OpId last : first.last) {
-    if (!last.exists()) continue;
-    for (const OpId begin : second.first) {
-      if (begin.exists() && !is_before(last, begin)) return false;
-    }
-  }
-  return true;
-}
-
-// Buffers already placed in one tier, sorted by offset.
-struct Placed {
-  std::size_t buffer;
-  Bytes begin;
-  Bytes end;
+// The ops among which a buffer may be alive, as a range of their indices: what ends before it ends
+// before the range, what begins after it begins after the range.
+struct Span {
+  std::size_t first;
+  std::size_t last;
 };
 
+class SpanOf {
+ public:
+  SpanOf(const Schedule& schedule, const HappensBefore& order) : order_(order) {
+    for (const Op& op : schedule.ops()) {
+      const auto note = [&](const Operand& operand) {
+        if (!operand.exists()) return;
+        touches_[index_of(schedule[operand.buffer].tier)][static_cast<std::size_t>(op.lane)] = true;
+      };
+      std::for_each(op.reads.begin(), op.reads.end(), note);
+      std::for_each(op.writes.begin(), op.writes.end(), note);
+      note(op.scratch);
+    }
+  }
+
+  // Only lanes that touch the tier count: no other one can use a buffer there.
+  Span operator()(const Life& life, Tier tier) const {
+    Span span{life.first.index(), life.last.index()};
+    for (std::size_t l = 0; l < kLaneCount; ++l) {
+      if (!touches_[index_of(tier)][l]) continue;
+      const std::vector<OpId>& lane = order_.lane(static_cast<Lane>(l));
+      const auto begin = static_cast<std::size_t>(life.begin[l]);
+      if (begin < lane.size()) span.first = std::min(span.first, lane[begin].index());
+      // The first op of the lane that knows of the end of this life.
+      const auto after = std::partition_point(lane.begin(), lane.end(), [&](OpId op) {
+        const HappensBefore::Clock& seen = order_.seen(op);
+        for (std::size_t k = 0; k < kLaneCount; ++k) {
+          if (life.end[k] > seen[k]) return true;
+        }
+        return false;
+      });
+      if (after != lane.begin()) span.last = std::max(span.last, std::prev(after)->index());
+    }
+    return span;
+  }
+
+ private:
+  const HappensBefore& order_;
+  std::array<std::array<bool, kLaneCount>, kTierCount> touches_{};
+};
+
+// Buffers of one tier that have a place, found by when they live.
 class TierPlacement {
  public:
-  TierPlacement(const std::vector<Life>& lives, const HappensBefore& is_before, Bytes floor)
-      : lives_(lives), is_before_(is_before), floor_(floor) {}
+  TierPlacement(const std::vector<Life>& lives, std::size_t ops, Bytes floor)
+      : lives_(lives), floor_(floor), seen_(lives.size(), false), periods_(ops / kPeriod + 1) {}
 
   // The lowest offset at which `buffer` meets nobody alive at the same time.
-  Bytes place(std::size_t buffer, Bytes size) {
+  Bytes place(std::size_t buffer, Bytes size, const Span& span) {
+    find_neighbours(buffer, span);
+    std::sort(neighbours_.begin(), neighbours_.end(), [](const Placed& a, const Placed& b) {
+      return a.begin < b.begin;
+    });
     Bytes offset = floor_;
-    for (const Placed& other : placed_) {
-      if (other.end <= offset) continue;
+    for (const Placed& other : neighbours_) {
       if (other.begin >= offset + size) break;
-      if (!may_share(buffer, other.buffer)) offset = other.end;
+      offset = std::max(offset, other.end);
     }
-    const Placed entry{buffer, offset, offset + size};
-    const auto after = std::upper_bound(
-        placed_.begin(), placed_.end(), entry, [](const Placed& a, const Placed& b) {
-          return a.begin < b.begin;
-        });
-    placed_.insert(after, entry);
+    const auto entry = static_cast<std::uint32_t>(placed_.size());
+    placed_.push_back({buffer, offset, offset + size});
+    for (std::size_t p = span.first / kPeriod; p <= span.last / kPeriod; ++p) {
+      periods_[p].push_back(entry);
+    }
     return offset;
   }
 
  private:
-  bool may_share(std::size_t a, std::size_t b) const {
-    return ends_before(lives_[a], lives_[b], is_before_) ||
-           ends_before(lives_[b], lives_[a], is_before_);
+  static constexpr std::size_t kPeriod = 32;  // ops
+
+  struct Placed {
+    std::size_t buffer;
+    Bytes begin;
+    Bytes end;
+  };
+
+  // Those that may be alive together with `buffer`.
+  void find_neighbours(std::size_t buffer, const Span& span) {
+    neighbours_.clear();
+    std::size_t work = 0;
+    for (std::size_t p = span.first / kPeriod; p <= span.last / kPeriod; ++p) {
+      work += periods_[p].size();
+    }
+    const auto consider = [&](const Placed& other) {
+      if (!may_share(lives_[buffer], lives_[other.buffer])) neighbours_.push_back(other);
+    };
+    if (work >= placed_.size()) {
+      std::for_each(placed_.begin(), placed_.end(), consider);
+      return;
+    }
+    for (std::size_t p = span.first / kPeriod; p <= span.last / kPeriod; ++p) {
+      for (const std::uint32_t entry : periods_[p]) {
+        const Placed& other = placed_[entry];
+        if (seen_[other.buffer]) continue;
+        seen_[other.buffer] = true;
+        considered_.push_back(other.buffer);
+        consider(other);
+      }
+    }
+    for (const std::size_t other : considered_) seen_[other] = false;
+    considered_.clear();
   }
 
   const std::vector<Life>& lives_;
-  const HappensBefore& is_before_;
   Bytes floor_;
   std::vector<Placed> placed_;
+  std::vector<Placed> neighbours_;
+  std::vector<char> seen_;
+  std::vector<std::size_t> considered_;
+  std::vector<std::vector<std::uint32_t>> periods_;  // by ops: entries of placed_
 };
 
 Bytes aligned(Bytes size, Tier tier) {
@@ -127,8 +213,9 @@ std::string ledger(const Schedule& schedule, Tier tier, Bytes needed, Bytes cap,
 }  // namespace
 
 PlacedSchedule place(Schedule schedule, const Caps& caps) {
-  const HappensBefore is_before(schedule);
-  const std::vector<Life> lives = lives_of(schedule);
+  const HappensBefore happens_before(schedule);
+  const std::vector<Life> lives = lives_of(schedule, happens_before);
+  const SpanOf span_of(schedule, happens_before);
   PlacedSchedule placed;
   placed.offsets.resize(schedule.buffers().size());
   const std::vector<Buffer>& buffers = schedule.buffers();
@@ -148,12 +235,15 @@ PlacedSchedule place(Schedule schedule, const Caps& caps) {
     return buffers[a].size > buffers[b].size;
   });
   std::vector<TierPlacement> tiers;
-  for (const Bytes floor : placed.persistent) tiers.emplace_back(lives, is_before, floor);
+  for (const Bytes floor : placed.persistent) {
+    tiers.emplace_back(lives, schedule.ops().size(), floor);
+  }
   for (const std::size_t b : order) {
     const std::size_t tier = index_of(buffers[b].tier);
-    placed.offsets[b] = tiers[tier].place(b, aligned(buffers[b].size, buffers[b].tier));
-    placed.peak[tier] =
-        std::max(placed.peak[tier], placed.offsets[b] + aligned(buffers[b].size, buffers[b].tier));
+    const Bytes size = aligned(buffers[b].size, buffers[b].tier);
+    const Span span = span_of(lives[b], buffers[b].tier);
+    placed.offsets[b] = tiers[tier].place(b, size, span);
+    placed.peak[tier] = std::max(placed.peak[tier], placed.offsets[b] + size);
   }
   for (std::size_t t = 0; t < kTierCount; ++t) {
     if (placed.peak[t] <= caps.bytes[t]) continue;
@@ -165,7 +255,7 @@ PlacedSchedule place(Schedule schedule, const Caps& caps) {
 }
 
 Bytes lower_bound(const Schedule& schedule, Tier tier) {
-  const std::vector<Life> lives = lives_of(schedule);
+  const std::vector<Life> lives = lives_of(schedule, HappensBefore(schedule));
   std::vector<std::int64_t> change(schedule.ops().size() + 1, 0);
   std::int64_t live = 0;
   for (std::size_t b = 0; b < lives.size(); ++b) {
@@ -173,15 +263,8 @@ Bytes lower_bound(const Schedule& schedule, Tier tier) {
     if (buffer.tier != tier) continue;
     if (buffer.is_persistent) live += aligned(buffer.size, tier).count;
     if (buffer.is_persistent || !lives[b].is_used()) continue;
-    OpId first = make_id<OpId>(schedule.ops().size());
-    OpId last;
-    for (std::size_t l = 0; l < kLaneCount; ++l) {
-      if (!lives[b].first[l].exists()) continue;
-      first = std::min(first, lives[b].first[l]);
-      last = std::max(last, lives[b].last[l]);
-    }
-    change[first.index()] += aligned(buffer.size, tier).count;
-    change[last.index() + 1] -= aligned(buffer.size, tier).count;
+    change[lives[b].first.index()] += aligned(buffer.size, tier).count;
+    change[lives[b].last.index() + 1] -= aligned(buffer.size, tier).count;
   }
   std::int64_t peak = live;
   for (const std::int64_t delta : change) {
@@ -193,8 +276,7 @@ Bytes lower_bound(const Schedule& schedule, Tier tier) {
 
 void check(const PlacedSchedule& placed) {
   const Schedule& schedule = placed.schedule;
-  const HappensBefore is_before(schedule);
-  const std::vector<Life> lives = lives_of(schedule);
+  const std::vector<Life> lives = lives_of(schedule, HappensBefore(schedule));
   std::vector<std::size_t> order;
   for (std::size_t b = 0; b < lives.size(); ++b) {
     if (schedule.buffers()[b].is_persistent || lives[b].is_used()) order.push_back(b);
@@ -208,11 +290,10 @@ void check(const PlacedSchedule& placed) {
     for (std::size_t j = i + 1; j < order.size() && placed.offsets[order[j]] < end; ++j) {
       const Buffer& b = schedule.buffers()[order[j]];
       if (a.tier != b.tier || a.size.count == 0 || b.size.count == 0) continue;
-      const bool may_share = !a.is_persistent && !b.is_persistent &&
-                             (ends_before(lives[order[i]], lives[order[j]], is_before) ||
-                              ends_before(lives[order[j]], lives[order[i]], is_before));
+      const bool is_sound =
+          !a.is_persistent && !b.is_persistent && may_share(lives[order[i]], lives[order[j]]);
       require(
-          may_share, "placement: ", a.name, " and ", b.name, " share bytes and may live together");
+          is_sound, "placement: ", a.name, " and ", b.name, " share bytes and may live together");
     }
   }
 }

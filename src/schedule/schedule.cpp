@@ -53,37 +53,42 @@ BufferId Schedule::add_buffer(Buffer buffer) {
 
 OpId Schedule::add(Op op, std::span<const OpId> after) {
   const OpId id = make_id<OpId>(ops_.size());
-  const auto check_operand = [&](const Operand& operand) {
-    if (!operand.exists()) return;
-    require(operand.buffer.index() < buffers_.size(),
-            describe(op),
-            ": no buffer ",
-            operand.buffer.value);
-    const Buffer& buffer = buffers_[operand.buffer.index()];
-    require(operand.offset.count >= 0 && operand.size.count >= 0 &&
-                operand.offset + operand.size <= buffer.size,
-            describe(op),
-            ": [",
-            operand.offset.count,
-            ", +",
-            operand.size.count,
-            ") B reaches beyond ",
-            buffer.name,
-            " of ",
-            buffer.size.count,
-            " B");
-  };
-  for (const Operand& operand : op.reads) check_operand(operand);
-  for (const Operand& operand : op.writes) check_operand(operand);
-  check_operand(op.scratch);
-  require(
-      op.writes.size() <= 32, describe(op), ": got ", op.writes.size(), " writes, expected <= 32");
+  for (const Operand& operand : op.reads) check_operand(op, operand);
+  for (const Operand& operand : op.writes) check_operand(op, operand);
+  check_operand(op, op.scratch);
+  if (op.writes.size() > 32) {
+    throw InvalidArgument(
+        concat(describe(op), ": got ", op.writes.size(), " writes, expected <= 32"));
+  }
   ops_.push_back(std::move(op));
   after_.emplace_back();
   for (const OpId before : after) {
     if (before.exists()) add_dependency(id, before);
   }
   return id;
+}
+
+// The words are made only when they are needed: a schedule has many ops.
+void Schedule::check_operand(const Op& op, const Operand& operand) const {
+  if (!operand.exists()) return;
+  if (operand.buffer.index() >= buffers_.size()) {
+    throw InvalidArgument(concat(describe(op), ": no buffer ", operand.buffer.value));
+  }
+  const Buffer& buffer = buffers_[operand.buffer.index()];
+  if (operand.offset.count >= 0 && operand.size.count >= 0 &&
+      operand.offset + operand.size <= buffer.size) {
+    return;
+  }
+  throw InvalidArgument(concat(describe(op),
+                               ": [",
+                               operand.offset.count,
+                               ", +",
+                               operand.size.count,
+                               ") B reaches beyond ",
+                               buffer.name,
+                               " of ",
+                               buffer.size.count,
+                               " B"));
 }
 
 void Schedule::add_dependency(OpId op, OpId before) {

@@ -1,5 +1,6 @@
 #include "longhaul/schedule/placement.h"
 
+#include <algorithm>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -99,6 +100,64 @@ TEST(Place, NeverOverlapsLiveBuffersOfRandomSchedules) {
     ASSERT_NO_THROW(check(schedule)) << "seed " << seed;
     const PlacedSchedule placed = place(std::move(schedule));
     ASSERT_NO_THROW(check(placed)) << "seed " << seed;
+  }
+}
+
+// The plain search: largest first, each at the lowest offset where it meets nobody.
+std::vector<Bytes> search_plainly(const Schedule& schedule) {
+  const HappensBefore is_before(schedule);
+  const std::vector<Buffer>& buffers = schedule.buffers();
+  std::vector<std::vector<OpId>> uses(buffers.size());
+  for (std::size_t i = 0; i < schedule.ops().size(); ++i) {
+    const Op& op = schedule.ops()[i];
+    for (const Operand& operand : op.reads)
+      uses[operand.buffer.index()].push_back(make_id<OpId>(i));
+    for (const Operand& operand : op.writes) {
+      uses[operand.buffer.index()].push_back(make_id<OpId>(i));
+    }
+  }
+  const auto ends_before = [&](std::size_t a, std::size_t b) {
+    return std::all_of(uses[a].begin(), uses[a].end(), [&](OpId last) {
+      return std::all_of(
+          uses[b].begin(), uses[b].end(), [&](OpId begin) { return is_before(last, begin); });
+    });
+  };
+  std::vector<Bytes> offsets(buffers.size());
+  std::vector<std::size_t> order;
+  Bytes floor;
+  for (std::size_t b = 0; b < buffers.size(); ++b) {
+    if (!buffers[b].is_persistent) order.push_back(b);
+    if (!buffers[b].is_persistent) continue;
+    offsets[b] = floor;
+    floor += Bytes{round_up(buffers[b].size.count, 256)};
+  }
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return buffers[a].size > buffers[b].size;
+  });
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const std::size_t b = order[i];
+    offsets[b] = floor;
+    for (std::size_t j = 0; j < i;) {
+      const std::size_t a = order[j];
+      const Bytes end = offsets[a] + Bytes{round_up(buffers[a].size.count, 256)};
+      const bool meets = offsets[b] < end &&
+                         offsets[a] < offsets[b] + Bytes{round_up(buffers[b].size.count, 256)} &&
+                         !ends_before(a, b) && !ends_before(b, a);
+      if (meets) offsets[b] = end;
+      j = meets ? 0 : j + 1;
+    }
+  }
+  return offsets;
+}
+
+TEST(Place, FindsWhatAPlainSearchFinds) {
+  for (unsigned seed = 100; seed < 200; ++seed) {
+    const Schedule schedule = random_schedule(seed);
+    const std::vector<Bytes> expected = search_plainly(schedule);
+    const PlacedSchedule placed = place(schedule);
+    for (std::size_t b = 0; b < expected.size(); ++b) {
+      ASSERT_EQ(placed.offsets[b], expected[b]) << "seed " << seed << ", buffer " << b;
+    }
   }
 }
 

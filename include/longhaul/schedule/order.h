@@ -17,13 +17,19 @@ class HappensBefore {
   // True when `first` has ended before `second` starts in every execution.
   bool operator()(OpId first, OpId second) const;
 
+  // Ops of each lane that have ended before one starts; along a lane they only grow.
+  using Clock = std::array<std::int32_t, kLaneCount>;
+  const Clock& seen(OpId op) const { return clocks_[op.index()]; }
+  // Ops of its lane before it.
+  std::int32_t position(OpId op) const { return positions_[op.index()]; }
+  // The ops of a lane in order.
+  const std::vector<OpId>& lane(Lane lane) const { return ops_[static_cast<std::size_t>(lane)]; }
+
  private:
-  struct Clock {
-    std::array<std::int32_t, kLaneCount> seen;  // ops of each lane that have ended before this one
-  };
   std::vector<Clock> clocks_;
   std::vector<std::int32_t> positions_;  // of each op on its lane
   std::vector<Lane> lanes_;
+  std::array<std::vector<OpId>, kLaneCount> ops_;
 };
 
 // What is wrong with a schedule: two ops of different lanes that touch the same bytes, at least

@@ -103,6 +103,8 @@ class Schedule {
   Schedule without_dependency(OpId op, OpId before) const;
 
  private:
+  void check_operand(const Op& op, const Operand& operand) const;
+
   std::vector<Op> ops_;
   std::vector<std::vector<OpId>> after_;
   std::vector<Buffer> buffers_;
