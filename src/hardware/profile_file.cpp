@@ -64,6 +64,19 @@ class ProfileKeys {
          },
          [member](HardwareProfile profile) { return in_braces(member(profile)); }});
   }
+  // `member` returns a reference to an optional figure.
+  template <class Member>
+  void add_optional(const std::string& path, Member member, const std::string& meaning) {
+    infos_.push_back({path, "a figure", meaning});
+    keys_.push_back(
+        {[path, member](const ConfigNode& node, HardwareProfile& profile, ConfigErrors& errors) {
+           FigureReader(errors).read(node, path, member(profile).emplace());
+         },
+         [member](HardwareProfile profile) {
+           const auto& figure = member(profile);
+           return figure ? in_braces(*figure) : std::string{};
+         }});
+  }
   template <class Quantity>
   static std::string in_braces(const Figure<Quantity>& figure) {
     return concat("{", write_figure(figure), "}");
@@ -154,6 +167,10 @@ class ProfileKeys {
         "link.latency",
         [](HardwareProfile & p) -> auto& { return p.link.latency; },
         "Time that every copy takes besides.");
+    add_optional(
+        "link.pageable",
+        [](HardwareProfile & p) -> auto& { return p.link.pageable; },
+        "Copies from and to memory that is not pinned, which other systems make.");
   }
 
   void add_host() {
@@ -181,17 +198,10 @@ class ProfileKeys {
 
   void add_storage() {
     add_storage_disks();
-    infos_.push_back({"storage.serial",
-                      "a figure",
-                      "What all disks together pass through one after the other, if anything."});
-    keys_.push_back({[](const ConfigNode& node, HardwareProfile& profile, ConfigErrors& errors) {
-                       FigureReader(errors).read(
-                           node, "storage.serial", profile.storage.serial.emplace());
-                     },
-                     [](const HardwareProfile& profile) {
-                       const auto& serial = profile.storage.serial;
-                       return serial ? in_braces(*serial) : std::string{};
-                     }});
+    add_optional(
+        "storage.serial",
+        [](HardwareProfile & p) -> auto& { return p.storage.serial; },
+        "What all disks together pass through one after the other, if anything.");
   }
 
   void add_storage_disks() {

@@ -44,6 +44,8 @@ struct LinkProfile {
   // Each direction's rate while both are busy, as a share of its rate alone.
   Figure<double> both_ways;
   Figure<Seconds> latency;  // added to every copy
+  // Copies from and to memory that is not pinned. We make none; some systems do.
+  std::optional<Figure<BytesPerSecond>> pageable;
 
   bool operator==(const LinkProfile&) const = default;
 };
