@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <initializer_list>
 #include <utility>
 
@@ -146,7 +147,7 @@ class LohanSteps {
     const double flops = 2.0 * block * tokens;
     forward_ = on_.forward(flops);
     backward_ = on_.backward(2.0 * flops) + on_.forward(flops) * recomputed_share(saved_ / unit);
-    group_ = std::max(1, static_cast<int>(kGroup / block + 0.5));
+    group_ = std::max(1, static_cast<int>(std::lround(kGroup / block)));
   }
 
   void add_step() {

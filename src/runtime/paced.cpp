@@ -1,7 +1,10 @@
 #include "longhaul/runtime/paced.h"
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
+#include <memory>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -33,30 +36,62 @@ class PacedDevice final : public Device {
   ThreadPool pool_{1};
 };
 
+// A disk that serves one turn after the other: whoever comes first takes the next one. A thread
+// that wakes up late loses nothing, since turns follow each other by the clock.
+class PacedDisk {
+ public:
+  void take(Clock::duration time) {
+    for (bool is_first = true; time > Clock::duration::zero(); is_first = false) {
+      const Clock::duration turn = std::min(time, kTurn);
+      std::this_thread::sleep_until(end_of_turn(turn, is_first));
+      time -= turn;
+    }
+  }
+
+ private:
+  static constexpr Clock::duration kTurn = std::chrono::milliseconds(5);
+
+  Clock::time_point end_of_turn(Clock::duration turn, bool is_first) {
+    const std::lock_guard lock(mutex_);
+    if (is_first) taken_until_ = std::max(taken_until_, Clock::now());
+    return taken_until_ += turn;
+  }
+
+  std::mutex mutex_;
+  Clock::time_point taken_until_;
+};
+
 class PacedTable final : public OpTable {
  public:
-  PacedTable(std::vector<Seconds> durations, double speedup)
-      : durations_(std::move(durations)), speedup_(speedup) {}
+  PacedTable(std::vector<Seconds> durations, double speedup, bool has_one_disk)
+      : durations_(std::move(durations)),
+        speedup_(speedup),
+        disk_(has_one_disk ? std::make_shared<PacedDisk>() : nullptr) {}
 
   // The executor binds ops in their order.
-  OpBody bind(const Op& /*op*/,
-              const OpAddresses& /*addresses*/,
-              Device& /*device*/) const override {
+  OpBody bind(const Op& op, const OpAddresses& /*addresses*/, Device& /*device*/) const override {
     require(next_ < durations_.size(), "PacedTable: has ", durations_.size(), " durations");
     const auto time = std::chrono::duration_cast<Clock::duration>(
         std::chrono::duration<double>(durations_[next_++].value / speedup_));
+    if (disk_ && (op.lane == Lane::kDiskRead || op.lane == Lane::kDiskWrite)) {
+      return [time, disk = disk_] { disk->take(time); };
+    }
     return [time] { std::this_thread::sleep_until(Clock::now() + time); };
   }
 
  private:
   std::vector<Seconds> durations_;
   double speedup_;
+  std::shared_ptr<PacedDisk> disk_;  // null: reads and writes do not meet
   mutable std::size_t next_ = 0;
 };
 
 }  // namespace
 
-Paced make_paced(const PlacedSchedule& placed, std::vector<Seconds> durations, double speedup) {
+Paced make_paced(const PlacedSchedule& placed,
+                 std::vector<Seconds> durations,
+                 double speedup,
+                 bool has_one_disk) {
   require(durations.size() == placed.schedule.ops().size(),
           "make_paced: got ",
           durations.size(),
@@ -64,7 +99,7 @@ Paced make_paced(const PlacedSchedule& placed, std::vector<Seconds> durations, d
           placed.schedule.ops().size(),
           " ops");
   Paced paced{.device = std::make_unique<PacedDevice>(),
-              .table = std::make_unique<PacedTable>(std::move(durations), speedup),
+              .table = std::make_unique<PacedTable>(std::move(durations), speedup, has_one_disk),
               .placed = placed};
   Schedule schedule;
   for (const Buffer& buffer : placed.schedule.buffers()) schedule.add_buffer(buffer);

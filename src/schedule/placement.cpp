@@ -175,7 +175,7 @@ class TierPlacement {
   Bytes floor_;
   std::vector<Placed> placed_;
   std::vector<Placed> neighbours_;
-  std::vector<char> seen_;
+  std::vector<bool> seen_;
   std::vector<std::size_t> considered_;
   std::vector<std::vector<std::uint32_t>> periods_;  // by ops: entries of placed_
 };

@@ -98,34 +98,45 @@ class Simulator {
   // where they are while the others go on.
   void share() {
     std::array<double, kLaneCount> speed{};
-    std::array<bool, kLaneCount> is_free{};
-    for (std::size_t l = 0; l < kLaneCount; ++l) is_free[l] = running_[l].op.exists();
+    std::array<bool, kLaneCount> is_rising{};
+    for (std::size_t l = 0; l < kLaneCount; ++l) is_rising[l] = running_[l].op.exists();
     const std::array<double, kResourceCount> capacity = capacities();
-    for (;;) {
-      double level = 1.0;  // of those that still rise
-      std::size_t full = kResourceCount;
-      for (std::size_t r = 0; r < kResourceCount; ++r) {
-        double taken = 0.0;
-        double rising = 0.0;
-        for (std::size_t l = 0; l < kLaneCount; ++l) {
-          if (!running_[l].op.exists()) continue;
-          (is_free[l] ? rising : taken) += demand(l, r) * (is_free[l] ? 1.0 : speed[l]);
-        }
-        if (rising > 0.0 && taken + rising * level > capacity[r]) {
-          level = std::max(0.0, capacity[r] - taken) / rising;
-          full = r;
-        }
-      }
+    for (bool is_done = false; !is_done;) {
+      const Limit limit = limit_of(speed, is_rising, capacity);
+      is_done = limit.resource == kResourceCount;
       for (std::size_t l = 0; l < kLaneCount; ++l) {
-        if (!is_free[l] || (full < kResourceCount && demand(l, full) == 0.0)) continue;
-        speed[l] = level;
-        is_free[l] = false;
+        const bool stops = is_done || demand(l, limit.resource) > 0.0;
+        if (!is_rising[l] || !stops) continue;
+        speed[l] = limit.level;
+        is_rising[l] = false;
       }
-      if (full == kResourceCount) break;
     }
     for (std::size_t l = 0; l < kLaneCount; ++l) {
       if (running_[l].op.exists()) set_speed(running_[l], speed[l]);
     }
+  }
+
+  // How far ops may rise together, and the resource that stops them, if any does.
+  struct Limit {
+    double level = 1.0;
+    std::size_t resource = kResourceCount;
+  };
+  Limit limit_of(const std::array<double, kLaneCount>& speed,
+                 const std::array<bool, kLaneCount>& is_rising,
+                 const std::array<double, kResourceCount>& capacity) const {
+    Limit limit;
+    for (std::size_t r = 0; r < kResourceCount; ++r) {
+      double taken = 0.0;
+      double wanted = 0.0;
+      for (std::size_t l = 0; l < kLaneCount; ++l) {
+        if (is_rising[l]) wanted += demand(l, r);
+        if (!is_rising[l]) taken += demand(l, r) * speed[l];
+      }
+      if (wanted > 0.0 && taken + wanted * limit.level > capacity[r]) {
+        limit = {std::max(0.0, capacity[r] - taken) / wanted, r};
+      }
+    }
+    return limit;
   }
 
   // A resource with one user gives it all it can take.
@@ -133,16 +144,16 @@ class Simulator {
     std::array<double, kResourceCount> capacity{};
     for (std::size_t r = 0; r < kResourceCount; ++r) {
       int users = 0;
-      for (std::size_t l = 0; l < kLaneCount; ++l) {
-        users += static_cast<int>(running_[l].op.exists() && demand(l, r) > 0.0);
-      }
+      for (std::size_t l = 0; l < kLaneCount; ++l) users += static_cast<int>(demand(l, r) > 0.0);
       capacity[r] = users > 1 ? costs_.shared[r] : 1.0;
     }
     return capacity;
   }
 
+  // Of the op that a lane runs; 0 when it runs none.
   double demand(std::size_t l, std::size_t r) const {
-    return costs_.ops[running_[l].op.index()].demand[r];
+    const OpId op = running_[l].op;
+    return op.exists() ? static_cast<double>(costs_.ops[op.index()].demand[r]) : 0.0;
   }
 
   void set_speed(Running& lane, double speed) const {

@@ -17,6 +17,11 @@ struct Paced {
   // `placed` with every copy as an op of the table.
   PlacedSchedule placed;
 };
-Paced make_paced(const PlacedSchedule& placed, std::vector<Seconds> durations, double speedup);
+// With `has_one_disk` reads and writes take turns of a few milliseconds, so that the times of those
+// under way together add up.
+Paced make_paced(const PlacedSchedule& placed,
+                 std::vector<Seconds> durations,
+                 double speedup,
+                 bool has_one_disk = false);
 
 }  // namespace longhaul
