@@ -28,10 +28,10 @@ struct Fp32Body {
     const AdamWScalars s = *args.scalars;
     if (s.is_skipped != 0) return;
     float w[kCount], g[kCount], m[kCount], v[kCount];
-    load(args.weight + i, w);
+    load(args.old_weight + i, w);
     load(args.gradient + i, g);
-    load(args.momentum + i, m);
-    load(args.variance + i, v);
+    load(args.old_momentum + i, m);
+    load(args.old_variance + i, v);
     for (int k = 0; k < kCount; ++k) w[k] = update(s, w[k], g[k], m[k], v[k]);
     store(args.momentum + i, m);
     store(args.variance + i, v);
@@ -47,10 +47,10 @@ struct Bf16Body {
     const AdamWScalars s = *args.scalars;
     if (s.is_skipped != 0) return;
     float w[kCount], g[kCount], m[kCount], v[kCount];
-    load_master(args.weight + i, args.remainder + i, w);
+    load_master(args.old_weight + i, args.old_remainder + i, w);
     load(reinterpret_cast<const Bf16*>(args.gradient) + i, g);
-    load(args.momentum + i, m);
-    load(args.variance + i, v);
+    load(args.old_momentum + i, m);
+    load(args.old_variance + i, v);
     for (int k = 0; k < kCount; ++k) w[k] = update(s, w[k], g[k], m[k], v[k]);
     store(args.momentum + i, m);
     store(args.variance + i, v);
@@ -63,20 +63,31 @@ struct Bf16Body {
 void adamw_fp32_cuda(const AdamWFp32& args, const Launch& launch) {
   check(args);
   if (args.count == 0) return;
-  launch_elements(static_cast<cudaStream_t>(launch.stream),
-                  args.count,
-                  Fp32Body{args},
-                  {args.weight, args.gradient, args.momentum, args.variance});
+  const AdamWFp32 a = with_old_arrays(args);
+  launch_elements(
+      static_cast<cudaStream_t>(launch.stream),
+      args.count,
+      Fp32Body{a},
+      {a.weight, a.gradient, a.momentum, a.variance, a.old_weight, a.old_momentum, a.old_variance});
   LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 void adamw_bf16_cuda(const AdamWBf16& args, const Launch& launch) {
   check(args);
   if (args.count == 0) return;
+  const AdamWBf16 a = with_old_arrays(args);
   launch_elements(static_cast<cudaStream_t>(launch.stream),
                   args.count,
-                  Bf16Body{args},
-                  {args.weight, args.remainder, args.gradient, args.momentum, args.variance});
+                  Bf16Body{a},
+                  {a.weight,
+                   a.remainder,
+                   a.gradient,
+                   a.momentum,
+                   a.variance,
+                   a.old_weight,
+                   a.old_remainder,
+                   a.old_momentum,
+                   a.old_variance});
   LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 

@@ -28,7 +28,7 @@ struct AdamWStep {
   double beta1_power;  // beta1^t by repeated fp64 products, t = 1 in the first step
   double beta2_power;  // beta2^t
   float clip;          // factor on the gradient; 1: none
-  bool is_skipped;     // leaves weights and moments as they are
+  bool is_skipped;     // nothing is written
 };
 
 // The numbers above, made ready once per step.
@@ -49,6 +49,8 @@ struct AdamWScalars {
 // powers are in [0, 1) and epsilon is positive.
 AdamWScalars make_adamw_scalars(const AdamWStep& step);
 
+// An update in place, or from the arrays `old_...` where they are set.
+
 // fp32 run: moves 28 bytes per parameter.
 struct AdamWFp32 {
   float* weight;                // [count]
@@ -57,6 +59,9 @@ struct AdamWFp32 {
   const float* gradient;        // [count]
   const AdamWScalars* scalars;  // one, where the arrays live
   std::int64_t count;
+  const float* old_weight = nullptr;
+  const float* old_momentum = nullptr;
+  const float* old_variance = nullptr;
 };
 
 // bf16 run: the fp32 master is (weight << 16) + remainder (optim/master.h). Moves 26 bytes per
@@ -69,7 +74,23 @@ struct AdamWBf16 {
   const std::uint16_t* gradient;  // [count], bf16
   const AdamWScalars* scalars;    // one, where the arrays live
   std::int64_t count;
+  const std::uint16_t* old_weight = nullptr;
+  const std::int16_t* old_remainder = nullptr;
+  const float* old_momentum = nullptr;
+  const float* old_variance = nullptr;
 };
+
+// The same update with every old array set.
+template <class Arguments>
+Arguments with_old_arrays(Arguments args) {
+  if (args.old_weight == nullptr) args.old_weight = args.weight;
+  if (args.old_momentum == nullptr) args.old_momentum = args.momentum;
+  if (args.old_variance == nullptr) args.old_variance = args.variance;
+  if constexpr (requires { args.remainder; }) {
+    if (args.old_remainder == nullptr) args.old_remainder = args.remainder;
+  }
+  return args;
+}
 
 // Throw InvalidArgument for a negative count or a missing pointer.
 void check(const AdamWFp32& args);

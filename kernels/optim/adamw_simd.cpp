@@ -6,6 +6,8 @@ namespace longhaul::kernels {
 namespace {
 
 struct Moments {
+  const float* old_momentum;
+  const float* old_variance;
   float* momentum;
   float* variance;
 };
@@ -32,10 +34,8 @@ template <class Span>
 LONGHAUL_LANES_INLINE Lanes
 update(const Scalars& s, Lanes weight, Lanes gradient, Moments at, Span span) {
   const Lanes g = s.clip * gradient;
-  const Lanes m =
-      fma(s.beta1, load(static_cast<const float*>(at.momentum), span), s.one_minus_beta1 * g);
-  const Lanes v =
-      fma(s.one_minus_beta2 * g, g, s.beta2 * load(static_cast<const float*>(at.variance), span));
+  const Lanes m = fma(s.beta1, load(at.old_momentum, span), s.one_minus_beta1 * g);
+  const Lanes v = fma(s.one_minus_beta2 * g, g, s.beta2 * load(at.old_variance, span));
   store(at.momentum, m, span);
   store(at.variance, v, span);
   const Lanes denominator = fma(sqrt(v), s.inverse_sqrt_correction2, s.epsilon);
@@ -47,13 +47,13 @@ update(const Scalars& s, Lanes weight, Lanes gradient, Moments at, Span span) {
 void LONGHAUL_SIMD_BODY(adamw_fp32)(const AdamWFp32& args, const Launch& launch) {
   check(args);
   if (args.scalars->is_skipped != 0) return;
-  for_chunks(launch, args.count, kElementsPerChunk, [&](std::int64_t first, std::int64_t last) {
-    const Scalars scalars(*args.scalars);
+  const AdamWFp32 a = with_old_arrays(args);
+  for_chunks(launch, a.count, kElementsPerChunk, [&](std::int64_t first, std::int64_t last) {
+    const Scalars scalars(*a.scalars);
     for_lanes(first, last, [=](std::int64_t i, auto span) {
-      const Lanes weight = load(static_cast<const float*>(args.weight) + i, span);
-      const Moments at{args.momentum + i, args.variance + i};
-      store(
-          args.weight + i, update(scalars, weight, load(args.gradient + i, span), at, span), span);
+      const Moments at{a.old_momentum + i, a.old_variance + i, a.momentum + i, a.variance + i};
+      const Lanes weight = load(a.old_weight + i, span);
+      store(a.weight + i, update(scalars, weight, load(a.gradient + i, span), at, span), span);
     });
   });
 }
@@ -61,14 +61,15 @@ void LONGHAUL_SIMD_BODY(adamw_fp32)(const AdamWFp32& args, const Launch& launch)
 void LONGHAUL_SIMD_BODY(adamw_bf16)(const AdamWBf16& args, const Launch& launch) {
   check(args);
   if (args.scalars->is_skipped != 0) return;
-  for_chunks(launch, args.count, kElementsPerChunk, [&](std::int64_t first, std::int64_t last) {
-    const Scalars scalars(*args.scalars);
-    const Bf16* gradient = reinterpret_cast<const Bf16*>(args.gradient);
+  const AdamWBf16 a = with_old_arrays(args);
+  for_chunks(launch, a.count, kElementsPerChunk, [&](std::int64_t first, std::int64_t last) {
+    const Scalars scalars(*a.scalars);
+    const Bf16* gradient = reinterpret_cast<const Bf16*>(a.gradient);
     for_lanes(first, last, [=](std::int64_t i, auto span) {
-      const Lanes master = load_master(args.weight + i, args.remainder + i, span);
-      const Moments at{args.momentum + i, args.variance + i};
+      const Lanes master = load_master(a.old_weight + i, a.old_remainder + i, span);
+      const Moments at{a.old_momentum + i, a.old_variance + i, a.momentum + i, a.variance + i};
       const Lanes updated = update(scalars, master, load(gradient + i, span), at, span);
-      store_master(updated, args.weight + i, args.remainder + i, span);
+      store_master(updated, a.weight + i, a.remainder + i, span);
     });
   });
 }

@@ -1,5 +1,6 @@
 #include "kernels/optim/adamw.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -78,51 +79,80 @@ Shared<AdamWScalars> scalars_of(const AdamWStep& step) {
   return {make_adamw_scalars(step)};
 }
 
+// In place, or from old arrays into others that hold something else before.
+enum class From : std::uint8_t { kPlace, kOldArrays };
+
+template <From kFrom = From::kPlace>
 std::vector<Array> run_fp32(const Inputs& inputs,
                             const AdamWStep& step,
                             const KernelTable& table,
                             const Launch& launch) {
-  Array weight(DType::kF32, inputs.weight);
-  Array momentum(DType::kF32, inputs.momentum);
-  Array variance(DType::kF32, inputs.variance);
+  const std::vector<float> other(inputs.weight.size(), 7.0F);
+  Array old_weight(DType::kF32, inputs.weight);
+  Array old_momentum(DType::kF32, inputs.momentum);
+  Array old_variance(DType::kF32, inputs.variance);
+  Array weight(DType::kF32, kFrom == From::kPlace ? inputs.weight : other);
+  Array momentum(DType::kF32, kFrom == From::kPlace ? inputs.momentum : other);
+  Array variance(DType::kF32, kFrom == From::kPlace ? inputs.variance : other);
   Array gradient(DType::kF32, inputs.gradient);
   const Shared<AdamWScalars> scalars = scalars_of(step);
-  call(table.adamw_fp32,
-       {weight.floats(),
-        momentum.floats(),
-        variance.floats(),
-        gradient.floats(),
-        scalars.data(),
-        weight.size()},
-       launch);
+  kernels::AdamWFp32 args{weight.floats(),
+                          momentum.floats(),
+                          variance.floats(),
+                          gradient.floats(),
+                          scalars.data(),
+                          weight.size()};
+  if (kFrom == From::kOldArrays) {
+    args.old_weight = old_weight.floats();
+    args.old_momentum = old_momentum.floats();
+    args.old_variance = old_variance.floats();
+  }
+  call(table.adamw_fp32, args, launch);
+  EXPECT_TRUE(old_weight.has_same_bits(Array(DType::kF32, inputs.weight)));
+  EXPECT_TRUE(old_momentum.has_same_bits(Array(DType::kF32, inputs.momentum)));
+  EXPECT_TRUE(old_variance.has_same_bits(Array(DType::kF32, inputs.variance)));
   return {weight, momentum, variance};
 }
 
 // The outputs are the fp32 master, joined, and the moments.
+template <From kFrom = From::kPlace>
 std::vector<Array> run_bf16(const Inputs& inputs,
                             const AdamWStep& step,
                             const KernelTable& table,
                             const Launch& launch) {
-  Shared<std::uint16_t> weight;
-  Shared<std::int16_t> remainder;
+  Shared<std::uint16_t> old_weight;
+  Shared<std::int16_t> old_remainder;
   for (const float master : inputs.weight) {
     const auto bits = std::bit_cast<std::uint32_t>(master);
-    weight.push_back(kernels::master_weight(bits));
-    remainder.push_back(kernels::master_remainder(bits));
+    old_weight.push_back(kernels::master_weight(bits));
+    old_remainder.push_back(kernels::master_remainder(bits));
   }
-  Array momentum(DType::kF32, inputs.momentum);
-  Array variance(DType::kF32, inputs.variance);
+  const bool is_in_place = kFrom == From::kPlace;
+  const std::vector<float> other(inputs.weight.size(), 7.0F);
+  Shared<std::uint16_t> weight(old_weight);
+  Shared<std::int16_t> remainder(old_remainder);
+  if (!is_in_place) std::fill(weight.begin(), weight.end(), std::uint16_t{7});
+  if (!is_in_place) std::fill(remainder.begin(), remainder.end(), std::int16_t{7});
+  Array old_momentum(DType::kF32, inputs.momentum);
+  Array old_variance(DType::kF32, inputs.variance);
+  Array momentum(DType::kF32, is_in_place ? inputs.momentum : other);
+  Array variance(DType::kF32, is_in_place ? inputs.variance : other);
   Array gradient(DType::kBF16, inputs.gradient);
   const Shared<AdamWScalars> scalars = scalars_of(step);
-  call(table.adamw_bf16,
-       {weight.data(),
-        remainder.data(),
-        momentum.floats(),
-        variance.floats(),
-        static_cast<const std::uint16_t*>(gradient.data()),
-        scalars.data(),
-        momentum.size()},
-       launch);
+  kernels::AdamWBf16 args{weight.data(),
+                          remainder.data(),
+                          momentum.floats(),
+                          variance.floats(),
+                          static_cast<const std::uint16_t*>(gradient.data()),
+                          scalars.data(),
+                          momentum.size()};
+  if (!is_in_place) {
+    args.old_weight = old_weight.data();
+    args.old_remainder = old_remainder.data();
+    args.old_momentum = old_momentum.floats();
+    args.old_variance = old_variance.floats();
+  }
+  call(table.adamw_bf16, args, launch);
   std::vector<float> master;
   for (std::size_t i = 0; i < weight.size(); ++i) {
     master.push_back(std::bit_cast<float>(kernels::join_master(weight[i], remainder[i])));
@@ -171,6 +201,26 @@ TEST(AdamW, GivesTheBitsOfTheReferenceForDenormalsInfinitiesAndZeros) {
   });
 }
 
+TEST(AdamW, FromOldArraysGivesTheBitsOfAnUpdateInPlace) {
+  for (const std::int64_t count : {1, 37, 33333}) {
+    const Inputs inputs = ordinary_inputs(count);
+    std::vector<Body> bodies = available_bodies();
+    bodies.push_back({"reference", &kernels::reference_kernels()});
+    for (const Body& body : bodies) {
+      const auto run = [&](auto kernel) {
+        return run_with(body, 2, [&](const KernelTable& t, const Launch& l) {
+          return kernel(inputs, make_step(), t, l);
+        });
+      };
+      const auto expect_same = [&](const std::vector<Array>& a, const std::vector<Array>& b) {
+        for (std::size_t k = 0; k < 3; ++k) EXPECT_TRUE(a[k].has_same_bits(b[k])) << body.name;
+      };
+      expect_same(run(run_fp32<From::kPlace>), run(run_fp32<From::kOldArrays>));
+      expect_same(run(run_bf16<From::kPlace>), run(run_bf16<From::kOldArrays>));
+    }
+  }
+}
+
 TEST(AdamW, KeepsDenormalsInTheMoments) {
   Inputs inputs;
   inputs.weight = {1.0F};
@@ -196,8 +246,8 @@ TEST(AdamW, OfABf16RunUpdatesTheSameMasterAsAnFp32Run) {
         return kernel(inputs, make_step(), t, l);
       });
     };
-    const std::vector<Array> fp32 = run(run_fp32);
-    const std::vector<Array> bf16 = run(run_bf16);
+    const std::vector<Array> fp32 = run(run_fp32<From::kPlace>);
+    const std::vector<Array> bf16 = run(run_bf16<From::kPlace>);
     for (std::size_t k = 0; k < 3; ++k) EXPECT_TRUE(fp32[k].has_same_bits(bf16[k])) << body.name;
   }
 }
