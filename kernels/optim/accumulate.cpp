@@ -18,6 +18,7 @@ void check(const FinishAccumulation& args) {
   require_float(kPlace, args.dtype);
   if (args.count == 0) return;
   require_pointers(kPlace, {{"accumulator", args.accumulator}, {"transport", args.transport}});
+  if (args.sums != nullptr) require_pointers(kPlace, {{"nonfinite", args.nonfinite}});
 }
 
 }  // namespace longhaul::kernels

@@ -2,6 +2,7 @@
 #include "kernels/device/element.cuh"
 #include "kernels/device/elements.cuh"
 #include "kernels/optim/accumulate.h"
+#include "kernels/optim/gradient_norm.h"
 
 namespace longhaul::kernels {
 namespace {
@@ -78,11 +79,19 @@ void accumulate_cuda(const Accumulate& args, const Launch& launch) {
                             : accumulate_arrays<Bf16>(args, stream);
 }
 
+// Two launches: the sums of a chunk are made by 16 threads, the rounding wants all of them.
 void finish_accumulation_cuda(const FinishAccumulation& args, const Launch& launch) {
   check(args);
   if (args.count == 0) return;
   auto* stream = static_cast<cudaStream_t>(launch.stream);
   args.dtype == DType::kF32 ? finish<float>(args, stream) : finish<Bf16>(args, stream);
+  if (args.sums == nullptr) return;
+  sum_of_squares_cuda({.x = args.transport,
+                       .sums = args.sums,
+                       .nonfinite = args.nonfinite,
+                       .count = args.count,
+                       .dtype = args.dtype},
+                      launch);
 }
 
 }  // namespace longhaul::kernels

@@ -1,5 +1,6 @@
 #include "kernels/element.h"
 #include "kernels/optim/accumulate.h"
+#include "kernels/optim/gradient_norm.h"
 
 namespace longhaul::kernels {
 
@@ -11,7 +12,7 @@ void accumulate_reference(const Accumulate& args, const Launch&) {
   }
 }
 
-void finish_accumulation_reference(const FinishAccumulation& args, const Launch&) {
+void finish_accumulation_reference(const FinishAccumulation& args, const Launch& launch) {
   check(args);
   for (std::int64_t i = 0; i < args.count; ++i) {
     float sum = args.accumulator[i];
@@ -19,6 +20,13 @@ void finish_accumulation_reference(const FinishAccumulation& args, const Launch&
     if (args.tied != nullptr) sum += args.tied[i];
     store_element(args.transport, i, args.dtype, sum);
   }
+  if (args.sums == nullptr) return;
+  sum_of_squares_reference({.x = args.transport,
+                            .sums = args.sums,
+                            .nonfinite = args.nonfinite,
+                            .count = args.count,
+                            .dtype = args.dtype},
+                           launch);
 }
 
 }  // namespace longhaul::kernels

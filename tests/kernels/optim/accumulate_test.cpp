@@ -1,8 +1,12 @@
 #include "kernels/optim/accumulate.h"
 
+#include <bit>
+#include <cmath>
+
 #include <gmock/gmock.h>
 
 #include "kernels/kernel_test.h"
+#include "kernels/optim/gradient_norm.h"
 
 namespace longhaul::test {
 namespace {
@@ -76,6 +80,51 @@ TEST(FinishAccumulation, GivesTheBitsOfTheReferenceWithAndWithoutEachTerm) {
              launch);
         return std::vector<Array>{transport};
       });
+    }
+  }
+}
+
+// Several chunks, a short one at the end, and what is not finite.
+TEST(FinishAccumulation, MeasuresWhatItRoundsToTheBitsOfASeparatePass) {
+  constexpr std::int64_t kCount = 2 * kernels::kNormChunk + 4099;
+  constexpr std::size_t kChunks = 3;
+  std::vector<Body> bodies = available_bodies();
+  bodies.push_back({"reference", &kernels::reference_kernels()});
+  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+    for (const Body& body : bodies) {
+      std::vector<float> values = normal_values(kCount, 2);
+      values[70000] = INFINITY;
+      values[70001] = NAN;
+      Shared<double> sums(kChunks, 7.0);
+      Shared<std::int64_t> nonfinite(kChunks, 7);
+      Shared<double> expected_sums(kChunks);
+      Shared<std::int64_t> expected_nonfinite(kChunks);
+      run_with(body, 2, [&](const KernelTable& table, const Launch& launch) {
+        Array sum(DType::kF32, normal_values(kCount, 1));
+        Array gradient(dtype, values);
+        call(table.finish_accumulation,
+             {sum.floats(),
+              gradient.data(),
+              nullptr,
+              gradient.data(),
+              kCount,
+              dtype,
+              sums.data(),
+              nonfinite.data()},
+             launch);
+        call(table.sum_of_squares,
+             {gradient.data(), expected_sums.data(), expected_nonfinite.data(), kCount, dtype},
+             launch);
+        return std::vector<Array>{gradient};
+      });
+      for (const std::size_t chunk : {0U, 2U}) {
+        EXPECT_EQ(std::bit_cast<std::uint64_t>(sums[chunk]),
+                  std::bit_cast<std::uint64_t>(expected_sums[chunk]))
+            << body.name;
+      }
+      EXPECT_TRUE(std::isnan(sums[1])) << body.name;
+      EXPECT_EQ(nonfinite, expected_nonfinite) << body.name;
+      EXPECT_EQ(nonfinite[1], 2) << body.name;
     }
   }
 }
