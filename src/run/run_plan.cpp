@@ -5,13 +5,23 @@
 #include "longhaul/core/error.h"
 #include "longhaul/plan/plan_file.h"
 #include "longhaul/planner/baselines.h"
+#include "longhaul/planner/swaps.h"
 
 namespace longhaul {
+namespace {
 
-Plan load_run_plan(const RunConfig& config) {
+// A policy by its name, or what a file says.
+Plan plan_named(const std::string& name, const ModelGraph& graph, const BatchShape& shape) {
   const std::vector<std::string> policies = policy_names();
-  const bool is_policy = std::find(policies.begin(), policies.end(), config.plan) != policies.end();
-  Plan plan = is_policy ? make_plan(config.plan) : load_plan(config.plan);
+  if (std::find(policies.begin(), policies.end(), name) != policies.end()) return make_plan(name);
+  const Document document = load_document(name);
+  return is_swap_request(document) ? make_plan(document, graph, shape) : parse_plan(document);
+}
+
+}  // namespace
+
+Plan load_run_plan(const RunConfig& config, const ModelGraph& graph, const BatchShape& shape) {
+  Plan plan = plan_named(config.plan, graph, shape);
   if (plan.update != UpdateTime::kInBackward) return plan;
   if (config.training.max_grad_norm) {
     throw ConfigError(
@@ -19,7 +29,7 @@ Plan load_run_plan(const RunConfig& config) {
                config.plan,
                ": update: in_backward updates a block before the gradient norm is "
                "known, and training.max_grad_norm asks for clipping; expected update: "
-               "after_backward or in_next_forward, or max_grad_norm: none"));
+               "after_backward, in_next_forward or speculative, or max_grad_norm: none"));
   }
   if (config.training.on_nonfinite == OnNonfinite::kSkip) {
     throw ConfigError(concat("plan: ",

@@ -108,7 +108,9 @@ void Trainer::make_engine() {
                    .micro_batches = static_cast<int>(rules_.micro_batches_per_step)};
   BatchShape evaluation = shape;
   evaluation.micro_batches = 1;
-  plan_ = load_run_plan(config_);
+  Model model = make_model(source_, dtype_of(precision));
+  tile_head(model.graph, config_.batch.head_tile_rows.value_or(0));
+  plan_ = load_run_plan(config_, model.graph, shape);
   EngineOptions options{.format = adamw_format(precision),
                         .plan = plan_,
                         .passes = {{Pass::kTrain, shape}, {Pass::kEvaluate, evaluation}},
@@ -122,8 +124,6 @@ void Trainer::make_engine() {
   for (const DiskLimit& disk : config_.limits.disk) {
     options.disk.push_back({disk.path, disk.capacity});
   }
-  Model model = make_model(source_, dtype_of(precision));
-  tile_head(model.graph, config_.batch.head_tile_rows.value_or(0));
   engine_ = std::make_unique<Engine>(std::move(model), std::move(options));
 }
 

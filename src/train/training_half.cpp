@@ -53,13 +53,12 @@ class TorchTrainingHalf final : public TrainingHalf {
     const std::int64_t tokens = *config.batch.tokens_per_micro_batch;
     const PackingRules rules{.tokens = tokens,
                              .max_segments = default_max_segments(lengths_of(data.train), tokens)};
+    const BatchShape shape{
+        .tokens = rules.tokens, .max_segments = rules.max_segments, .positions = rules.tokens};
     Engine engine(model,
                   {.format = {precision, {adamw_format(precision).streams.front()}},
-                   .plan = load_run_plan(config),
-                   .passes = {{Pass::kEvaluate,
-                               {.tokens = rules.tokens,
-                                .max_segments = rules.max_segments,
-                                .positions = rules.tokens}}},
+                   .plan = load_run_plan(config, model.graph, shape),
+                   .passes = {{Pass::kEvaluate, shape}},
                    .threads = threads});
     load_weights(folder, model, engine.states(), [&](std::int64_t done, std::int64_t total) {
       if (on_progress) on_progress({"loading the model", done, total, "tensors"});
