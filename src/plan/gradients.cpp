@@ -29,7 +29,9 @@ Gradients::Gradients(const ModelGraph& graph,
     }
   }
   for (std::size_t b = 0; b < states_.size(); ++b) {
-    states_[b].on_host.resize(layout(make_id<BlockId>(b)).slots.size(), false);
+    const std::size_t slots = layout(make_id<BlockId>(b)).slots.size();
+    states_[b].on_host.resize(slots, false);
+    for (std::vector<bool>& is_summed : states_[b].is_summed) is_summed.resize(slots, false);
   }
 }
 
@@ -41,8 +43,9 @@ Operand Gradients::slot_of(const Operand& array, TensorId parameter, DType dtype
 
 Operand& Gradients::gradients(Operand& array, BlockId block, Tier tier) {
   if (array.exists()) return array;
-  const BufferId pending = pass_.states.pending_gradients[block.index()];
-  if (pending.exists() && how(block).gradients == tier) return array = emit_.whole(pending);
+  const StatePiece& pending = pass_.states.pending_gradients[block.index()];
+  const bool is_whole = pending.buffer.exists() && pending.count == layout(block).trainable;
+  if (is_whole && how(block).gradients == tier) return array = emit_.whole(pending.buffer);
   const Bytes size{layout(block).trainable * size_of(transport_)};
   return array = emit_.whole(emit_.add_buffer("gradients of " + graph_[block].name, tier, size));
 }
@@ -153,6 +156,7 @@ void Gradients::accumulate(const Node& node,
     op.reads = {sum, here, {}};
     op.writes = {slot_of(gradients(all, block, tier), parameter, transport_)};
     if (tier == Tier::kHost) mark_on_host(parameter);
+    measure_with(op, parameter, tier);
   } else {
     op.reads = {here};
     op.writes = {sum};
@@ -177,69 +181,8 @@ void Gradients::round_table(TensorId table) {
     op.reads = {rows, {}, {}};
   }
   op.writes = {slot_of(gradients(all, block, tier), table, transport_)};
+  measure_with(op, table, tier);
   emit_.add(std::move(op));
-}
-
-Operand Gradients::finish(BlockId block, const std::vector<OpId>& after) {
-  State& state = states_[block.index()];
-  const BlockLayout& slots = layout(block);
-  const std::int64_t size = size_of(transport_);
-  const bool is_all_on_device =
-      std::none_of(state.on_host.begin(), state.on_host.end(), [](bool here) { return here; });
-  if (is_all_on_device) measure(block, state.device, Lane::kCompute);
-  if (how(block).gradients == Tier::kDevice) return state.device;
-
-  const Operand host = gradients(state.host, block, Tier::kHost);
-  for (std::size_t s = 0; s < slots.slots.size() && slots.slots[s].offset < slots.trainable; ++s) {
-    if (state.on_host[s]) continue;
-    const std::int64_t first = slots.slots[s].offset;
-    std::size_t next = s + 1;
-    while (next < slots.slots.size() && slots.slots[next].offset < slots.trainable &&
-           !state.on_host[next]) {
-      ++next;
-    }
-    const bool is_end = next == slots.slots.size() || slots.slots[next].offset >= slots.trainable;
-    const std::int64_t end = is_end ? slots.trainable : slots.slots[next].offset;
-    for (std::int64_t at = first; at < end; at += plan_.chunk) {
-      const Bytes offset{at * size};
-      const Bytes bytes{std::min(plan_.chunk, end - at) * size};
-      emit_.copy({state.device.buffer, state.device.offset + offset, bytes},
-                 {host.buffer, host.offset + offset, bytes},
-                 after);
-    }
-    s = next - 1;
-  }
-  if (!is_all_on_device) measure(block, host, Lane::kHost);
-  if (how(block).gradients == Tier::kHost) return host;
-
-  Operand disk;
-  gradients(disk, block, Tier::kDisk);
-  for (std::int64_t at = 0; at < slots.trainable; at += plan_.chunk) {
-    const Bytes offset{at * size};
-    const Bytes bytes{std::min(plan_.chunk, slots.trainable - at) * size};
-    emit_.copy({host.buffer, host.offset + offset, bytes}, {disk.buffer, offset, bytes});
-  }
-  return disk;
-}
-
-void Gradients::measure(BlockId block, const Operand& gradient, Lane lane) {
-  const Bytes size{norm_partials(layout(block)).chunks * 16};
-  const std::string name = "norm of " + graph_[block].name;
-  const Tier tier = lane == Lane::kHost ? Tier::kHost : Tier::kDevice;
-  const Operand partials = emit_.whole(emit_.add_buffer(name, tier, size));
-  Op op{.kind = OpKind::kGradientNorm, .lane = lane, .block = block};
-  op.reads = {gradient};
-  op.writes = {partials};
-  emit_.add(std::move(op));
-  Operand& norm = states_[block.index()].norm;
-  norm = partials;
-  if (tier == Tier::kHost) return;
-  norm = emit_.whole(emit_.add_buffer(name + ", on the host", Tier::kHost, size));
-  emit_.copy(partials, norm);
-}
-
-Operand Gradients::norm(BlockId block) const {
-  return states_[block.index()].norm;
 }
 
 }  // namespace longhaul

@@ -6,6 +6,7 @@
 // tables add their rows to an fp32 table of their own, which for tied weights is the second sum.
 #pragma once
 
+#include <array>
 #include <map>
 #include <vector>
 
@@ -36,22 +37,33 @@ class Gradients {
   bool wrote(const Node& node, TensorId parameter, int micro_batch, const Operand& gradient);
 
   // Of a block whose last gradient was written, once: measures it and sends it to where it waits,
-  // after the ops of `after`. Returns where that is.
-  Operand finish(BlockId block, const std::vector<OpId>& after);
+  // after the ops of `after`.
+  void finish(BlockId block, const std::vector<OpId>& after);
+  // Of a finished block: where an update at once finds it, and where it waits for a later one from
+  // element held_from() on.
+  Operand at_once(BlockId block) const;
+  Operand held(BlockId block) const { return states_[block.index()].held; }
+  // The first element that is not updated at once.
+  std::int64_t held_from(BlockId block) const;
   // The partial sums of the norm of a finished block, on the host.
-  Operand norm(BlockId block) const;
+  Operand norm(BlockId block) const { return states_[block.index()].norm; }
+  // Whether the update in backward measures the gradient as it reads it, into norm().
+  bool is_measured_by_update(BlockId block) const;
 
   bool is_trained(BlockId block) const { return layout(block).trainable > 0; }
 
  private:
   struct State {
-    Operand device;             // transport gradients, [trainable]
-    Operand device_sums;        // fp32
-    Operand host;               // transport gradients
-    Operand host_sums;          // fp32
-    std::vector<bool> on_host;  // per trainable slot: its gradient is complete in `host`
-    int left = 0;               // gradients still to be written
+    Operand device;                   // transport gradients, [trainable]
+    Operand device_sums;              // fp32
+    Operand host;                     // transport gradients
+    Operand host_sums;                // fp32
+    std::vector<bool> on_host;        // per trainable slot: its gradient is complete in `host`
+    int left = 0;                     // gradients still to be written
+    std::array<Operand, 2> partials;  // [tier]: partial sums of the norm
+    std::array<std::vector<bool>, 2> is_summed;  // [tier][trainable slot]: they are complete
     Operand norm;
+    Operand held;  // from element held_from() on
   };
   const BlockLayout& layout(BlockId block) const { return pass_.states.layouts[block.index()]; }
   const BlockPlan& how(BlockId block) const { return plan_.of(graph_[block]); }
@@ -60,6 +72,8 @@ class Gradients {
   }
   bool is_last(int micro_batch) const { return micro_batch == shape_.micro_batches - 1; }
   bool is_tied(TensorId parameter) const { return users_.at(parameter) > 1; }
+  // Of transport gradients from element 0 on.
+  Operand elements(const Operand& array, std::int64_t first, std::int64_t count) const;
   Operand slot_of(const Operand& array, TensorId parameter, DType dtype) const;
   // The whole array of a block on a tier, made when first asked for.
   Operand& gradients(Operand& array, BlockId block, Tier tier);
@@ -68,7 +82,20 @@ class Gradients {
   void accumulate(const Node& node, TensorId parameter, int micro_batch, const Operand& gradient);
   void round_table(TensorId table);
   void mark_on_host(TensorId parameter);
-  void measure(BlockId block, const Operand& gradient, Lane lane);
+  // The partial sums of `chunks` chunks from `first` on: of squares, and of what is not finite.
+  std::array<Operand, 2> partials_of(BlockId block,
+                                     Tier tier,
+                                     std::int64_t first,
+                                     std::int64_t chunks);
+  // Lets a rounding of a whole parameter measure it.
+  void measure_with(Op& op, TensorId parameter, Tier tier);
+  void measure(BlockId block, const Operand& gradient, Tier tier);
+  void send_to_host(BlockId block, const std::vector<OpId>& after);
+  void send_range(BlockId block,
+                  std::int64_t first,
+                  std::int64_t end,
+                  const std::vector<OpId>& after);
+  void hold(BlockId block);
 
   const ModelGraph& graph_;
   const StateFormat& format_;

@@ -14,22 +14,23 @@ Lowering::Lowering(const ModelGraph& graph,
                    const StateFormat& format,
                    const Plan& plan,
                    const BatchShape& shape,
-                   Pass pass,
+                   const PassStart& start,
                    int workers)
     : graph_(graph),
       format_(format),
       plan_(plan),
       shape_(shape),
-      kind_(pass),
+      kind_(start.pass),
       workers_(workers),
       emit_(pass_.schedule),
-      residency_(graph, format, plan, shape_, with_states(), emit_),
+      residency_(graph, format, plan, shape_, with_states(start), emit_),
       gradients_(graph, format, plan, shape_, pass_, emit_),
       updates_(graph, format, plan, pass_, emit_),
       gradient_inputs_(gradient_inputs(graph)) {}
 
-LoweredPass& Lowering::with_states() {
-  pass_.states = add_state_buffers(graph_, format_, plan_, shape_, emit_);
+LoweredPass& Lowering::with_states(const PassStart& start) {
+  pass_.start = start;
+  pass_.states = add_state_buffers(graph_, format_, plan_, shape_, start.found.slot, emit_);
   return pass_;
 }
 
@@ -67,14 +68,12 @@ void Lowering::add_records() {
 
 LoweredPass Lowering::train() {
   add_records();
-  const bool is_pending = plan_.update == UpdateTime::kInNextForward;
-  if (plan_.update == UpdateTime::kInBackward) updates_.prepare();
-  if (is_pending) updates_.scalars = emit_.whole(pass_.states.pending_scalars);
-  std::vector<bool> is_updated(graph_.blocks.size(), !is_pending || kind_ == Pass::kFirst);
+  if (plan_.updates_in_backward()) at_once_ = updates_.prepare();
+  std::vector<bool> is_updated(graph_.blocks.size(), false);
   residency_.before_use = [&](BlockId block) {
-    if (is_updated[block.index()] || !gradients_.is_trained(block)) return;
+    if (is_updated[block.index()]) return;
     is_updated[block.index()] = true;
-    updates_.update(block, emit_.whole(pass_.states.pending_gradients[block.index()]));
+    update_pending(block);
   };
   const auto visits = training_visits(graph_.blocks.size(), shape_.micro_batches, plan_.group);
   residency_.begin(visits);
@@ -92,18 +91,44 @@ LoweredPass Lowering::train() {
   return std::move(pass_);
 }
 
+void Lowering::update_pending(BlockId block) {
+  const Pending pending = pass_.start.found.pending;
+  if (pending == Pending::kNothing || !gradients_.is_trained(block)) return;
+  const StatePiece& gradient = pass_.states.pending_gradients[block.index()];
+  const std::int64_t end = pass_.states.layouts[block.index()].trainable;
+  const std::int64_t first =
+      pending == Pending::kRedo ? 0 : first_deferred(plan_, plan_.of(graph_[block]), end);
+  if (first == end) return;
+  const Bytes skipped{(first - gradient.first) * size_of(format_.transport())};
+  const Operand whole = emit_.whole(gradient.buffer);
+  updates_.add({.block = block,
+                .first = first,
+                .end = end,
+                .gradient = {whole.buffer, skipped, whole.size - skipped},
+                .scalars = emit_.whole(pass_.states.pending_scalars),
+                .weights = {},
+                .norm = {}});
+}
+
 // Blocks whose last gradient was written in this visit.
 void Lowering::finish_blocks() {
   for (const BlockId block : complete_) {
-    const bool is_in_backward = plan_.update == UpdateTime::kInBackward;
     const std::size_t earlier = updated_.size();
-    const std::vector<OpId> room = is_in_backward && earlier >= kGradientsInFlight
-                                       ? std::vector<OpId>{updated_[earlier - kGradientsInFlight]}
-                                       : std::vector<OpId>{};
-    const Operand gradient = gradients_.finish(block, room);
-    finished_[block] = gradient;
-    if (!is_in_backward) continue;
-    updates_.update(block, gradient, residency_.weights_on_host(block));
+    const bool is_bounded = plan_.updates_in_backward() && earlier >= kGradientsInFlight;
+    gradients_.finish(block,
+                      is_bounded ? std::vector<OpId>{updated_[earlier - kGradientsInFlight]}
+                                 : std::vector<OpId>{});
+    finished_.push_back(block);
+    if (!plan_.updates_in_backward()) continue;
+    const std::int64_t trainable = pass_.states.layouts[block.index()].trainable;
+    updates_.add(
+        {.block = block,
+         .end = first_deferred(plan_, plan_.of(graph_[block]), trainable),
+         .gradient = gradients_.at_once(block),
+         .scalars = at_once_,
+         .weights = residency_.weights_on_host(block),
+         .norm = gradients_.is_measured_by_update(block) ? gradients_.norm(block) : Operand{},
+         .is_speculative = plan_.update == UpdateTime::kSpeculative});
     updated_.push_back(updates_.last());
   }
   complete_.clear();
@@ -116,19 +141,55 @@ void Lowering::end_step() {
     const BlockId block = make_id<BlockId>(b);
     if (gradients_.is_trained(block)) norms.push_back(gradients_.norm(block));
   }
-  updates_.clip(norms);
+  const Operand scalars = updates_.clip(norms);
   if (plan_.update != UpdateTime::kAfterBackward) return;
-  for (const auto& [block, gradient] : finished_) updates_.update(block, gradient);
+  std::sort(finished_.begin(), finished_.end());  // the order of the next forward
+  for (const BlockId block : finished_) {
+    updates_.add({.block = block,
+                  .end = pass_.states.layouts[block.index()].trainable,
+                  .gradient = gradients_.held(block),
+                  .scalars = scalars,
+                  .weights = {},
+                  .norm = {}});
+  }
 }
 
 LoweredPass Lowering::drain() {
-  updates_.scalars = emit_.whole(pass_.states.pending_scalars);
-  for (std::size_t b = 0; b < graph_.blocks.size(); ++b) {
-    const BlockId block = make_id<BlockId>(b);
-    if (!gradients_.is_trained(block)) continue;
-    updates_.update(block, emit_.whole(pass_.states.pending_gradients[b]));
-  }
+  for (std::size_t b = 0; b < graph_.blocks.size(); ++b) update_pending(make_id<BlockId>(b));
   return std::move(pass_);
+}
+
+std::vector<Standing> standings(const Plan& plan, Pass pass) {
+  const auto defers = [&](const BlockPlan& block) { return block.next_forward_share > 0.0; };
+  const bool is_some_deferred =
+      plan.update == UpdateTime::kInNextForward || defers(plan.blocks) ||
+      std::any_of(plan.exceptions.begin(), plan.exceptions.end(), [&](const auto& exception) {
+        return defers(exception.second);
+      });
+  const bool is_speculative = plan.update == UpdateTime::kSpeculative;
+  std::vector<Pending> pending;
+  const bool is_training = pass == Pass::kTrain || pass == Pass::kDrain;
+  if (is_training && is_some_deferred) pending.push_back(Pending::kDeferred);
+  if (pass != Pass::kDrain) pending.push_back(Pending::kNothing);
+  if (is_training && is_speculative) pending.push_back(Pending::kRedo);
+  std::vector<Standing> all;
+  for (int slot = 0; slot < (is_speculative ? 2 : 1); ++slot) {
+    for (const Pending kind : pending) all.push_back({kind, slot});
+  }
+  return all;
+}
+
+Standing after_step(const Plan& plan, const Standing& before, const StepResults& results) {
+  const std::vector<Standing> usual = standings(plan, Pass::kTrain);
+  Standing after{usual.front().pending, before.slot};
+  if (plan.update != UpdateTime::kSpeculative) return after;
+  const bool holds = results.clip == 1.0F && results.is_skipped == 0;
+  if (holds) {
+    after.slot = 1 - before.slot;
+  } else {
+    after.pending = Pending::kRedo;
+  }
+  return after;
 }
 
 LoweredPass lower(const ModelGraph& graph,
@@ -136,6 +197,17 @@ LoweredPass lower(const ModelGraph& graph,
                   const Plan& plan,
                   const BatchShape& shape,
                   Pass pass,
+                  int workers) {
+  const std::vector<Standing> found = standings(plan, pass);
+  require(!found.empty(), "lower: a drain of a plan that leaves no updates");
+  return lower(graph, format, plan, shape, PassStart{pass, found.front()}, workers);
+}
+
+LoweredPass lower(const ModelGraph& graph,
+                  const StateFormat& format,
+                  const Plan& plan,
+                  const BatchShape& shape,
+                  const PassStart& start,
                   int workers) {
   require(shape.tokens > 0 && shape.max_segments > 0 && shape.positions > 0,
           "lower: got ",
@@ -147,10 +219,9 @@ LoweredPass lower(const ModelGraph& graph,
           " positions, expected all above 0");
   require(shape.micro_batches >= 1, "lower: got ", shape.micro_batches, " micro-batches");
   check(plan, graph, shape.micro_batches);
-  Lowering lowering(graph, format, plan, shape, pass, workers);
-  switch (pass) {
-    case Pass::kTrain:
-    case Pass::kFirst: return lowering.train();
+  Lowering lowering(graph, format, plan, shape, start, workers);
+  switch (start.pass) {
+    case Pass::kTrain: return lowering.train();
     case Pass::kDrain: return lowering.drain();
     case Pass::kEvaluate: return lowering.evaluate();
     case Pass::kPrefill:

@@ -67,7 +67,7 @@ void Lowering::logits(const Node& node, int micro_batch) {
 
 void Lowering::head(const Node& node, int micro_batch) {
   if (kind_ == Pass::kPrefill || kind_ == Pass::kDecode) return logits(node, micro_batch);
-  const bool is_training = kind_ == Pass::kTrain || kind_ == Pass::kFirst;
+  const bool is_training = kind_ == Pass::kTrain;
   Op op = node_op(OpKind::kHeadLoss, node, micro_batch);
   for (const TensorId id : node.inputs) op.reads.push_back(input(id, micro_batch));
   op.reads.push_back(residency_.record(pass_.scalars));

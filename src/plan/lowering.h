@@ -24,7 +24,7 @@ class Lowering {
            const StateFormat& format,
            const Plan& plan,
            const BatchShape& shape,
-           Pass pass,
+           const PassStart& start,
            int workers);
 
   // Each returns the finished pass.
@@ -38,7 +38,7 @@ class Lowering {
   static constexpr std::size_t kGradientsInFlight = 2;
   using Targets = std::vector<TensorId>;  // per input of a node: where a gradient goes, or none
 
-  LoweredPass& with_states();
+  LoweredPass& with_states(const PassStart& start);
   void add_records();
   void add_scratch(Op& op);
   Op node_op(OpKind kind, const Node& node, int micro_batch) const;
@@ -63,6 +63,8 @@ class Lowering {
   void wrote(const Node& node, TensorId parameter, int micro_batch, const Operand& gradient);
 
   // --- end of blocks and of the step
+  // The updates of the step before that are left to this pass: all of a block's, once.
+  void update_pending(BlockId block);
   void finish_blocks();
   void end_step();
 
@@ -84,7 +86,8 @@ class Lowering {
   std::map<BufferId, int> sharers_;                // how many of d_ use a buffer
   Operand losses_;                                 // device, StepResults: the sum of losses
   std::vector<BlockId> complete_;                  // in this visit, in order
-  std::map<BlockId, Operand> finished_;            // complete gradients, where they wait
+  std::vector<BlockId> finished_;                  // whose gradients are complete
+  Operand at_once_;                                // scalars of updates in backward
   std::vector<OpId> updated_;                      // per update in backward: its last op
 };
 

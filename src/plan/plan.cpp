@@ -61,6 +61,21 @@ void check_block(const BlockPlan& block, const Plan& plan, const std::string& na
          ": sums on the host leave the gradient there: gradients: host or disk");
 }
 
+void check_share(const BlockPlan& block, const Plan& plan, const std::string& name) {
+  const double share = block.next_forward_share;
+  expect(
+      share >= 0.0 && share <= 1.0, name, ": next_forward_share: got ", share, ", expected 0 to 1");
+  expect(
+      share == 0.0 || plan.updates_in_backward(),
+      name,
+      ": next_forward_share: the rest is updated in backward; update: in_backward or speculative");
+  const bool is_split = share > 0.0 && share < 1.0 && plan.update == UpdateTime::kSpeculative;
+  expect(!is_split || block.weights.tier != Tier::kDevice,
+         name,
+         ": next_forward_share: speculative updates exchange weights on the device as a whole; "
+         "weights.home: host or disk, or a share of 0 or 1");
+}
+
 // What the embedding's place and the place of the sums ask of each other and of its block.
 void check_embedding(const Plan& plan, const ModelGraph& graph, int micro_batches) {
   for (const Node& node : graph.nodes) {
@@ -73,6 +88,11 @@ void check_embedding(const Plan& plan, const ModelGraph& graph, int micro_batche
            "embedding: host: the weights, gradients and updates of ",
            block.name,
            " have to be on the host too");
+    expect(!plan.embeds_on_host || plan.update != UpdateTime::kSpeculative ||
+               how.next_forward_share == 0.0 || how.next_forward_share == 1.0,
+           "embedding: host: speculative updates exchange its table as a whole; ",
+           block.name,
+           ": next_forward_share: 0 or 1");
     const auto reads_table = [&](const Node& other) {
       return is<HeadLoss>(other) && other.inputs[1] == node.inputs[2];
     };
@@ -91,6 +111,14 @@ void check_embedding(const Plan& plan, const ModelGraph& graph, int micro_batche
 const BlockPlan& Plan::of(const Block& block) const {
   const auto found = exceptions.find(block.name);
   return found == exceptions.end() ? blocks : found->second;
+}
+
+std::int64_t first_deferred(const Plan& plan, const BlockPlan& block, std::int64_t trainable) {
+  if (plan.update == UpdateTime::kInNextForward || block.next_forward_share == 1.0) return 0;
+  if (!plan.updates_in_backward() || block.next_forward_share == 0.0) return trainable;
+  const auto kept =
+      static_cast<std::int64_t>(static_cast<double>(trainable) * (1.0 - block.next_forward_share));
+  return kept / kShareElements * kShareElements;
 }
 
 SavedAction saved_action(
@@ -113,7 +141,10 @@ void check(const Plan& plan, const ModelGraph& graph, int micro_batches) {
   expect(plan.accumulators != Tier::kDisk, "accumulators: expected device or host");
   expect(plan.block_inputs != SavedAction::kRecompute,
          "block_inputs: recompute: another block wrote them; expected keep, host or disk");
-  for (const Block& block : graph.blocks) check_block(plan.of(block), plan, block.name);
+  for (const Block& block : graph.blocks) {
+    check_block(plan.of(block), plan, block.name);
+    check_share(plan.of(block), plan, block.name);
+  }
   check_embedding(plan, graph, micro_batches);
   for (const auto& [name, unused] : plan.exceptions) {
     const auto is_it = [&name = name](const Block& block) { return block.name == name; };

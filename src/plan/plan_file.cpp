@@ -143,6 +143,13 @@ void add_block_keys(Schema<Config>& keys, Block block) {
       [block](Config & c) -> auto& { return block(c).update_on; },
       side_value(),
       "Which side runs the optimizer.");
+  keys.add(
+      "next_forward_share",
+      [block](Config & c) -> auto& { return block(c).next_forward_share; },
+      share,
+      "Of updates in backward or speculative ones: the share of the block, at its end, that is "
+      "left "
+      "to the next forward.");
 }
 
 void add_time_keys(Schema<Plan>& keys) {
@@ -162,7 +169,8 @@ void add_time_keys(Schema<Plan>& keys) {
       [](Plan & p) -> auto& { return p.update; },
       one_of<UpdateTime>({{"after_backward", UpdateTime::kAfterBackward},
                           {"in_backward", UpdateTime::kInBackward},
-                          {"in_next_forward", UpdateTime::kInNextForward}}),
+                          {"in_next_forward", UpdateTime::kInNextForward},
+                          {"speculative", UpdateTime::kSpeculative}}),
       "When a block is updated; in_backward only without clipping.");
   keys.add(
       "order",

@@ -257,7 +257,7 @@ void Residency::fetch(Place& place, const Key& key, const std::vector<OpId>& aft
 // Weights on disk that an update in backward needs right after their last use are not read twice.
 bool Residency::waits_for_update(BlockId block, std::size_t turn) const {
   const BlockPlan& how = plan_.of(graph_[block]);
-  return plan_.update == UpdateTime::kInBackward && how.update_on == Tier::kHost &&
+  return plan_.updates_in_backward() && how.update_on == Tier::kHost &&
          how.weights.tier == Tier::kDisk && turns_[block.index()].back() == turn &&
          last_turn_of_[block.index()] == turn && pass_.states.layouts[block.index()].trainable > 0;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <utility>
 
 #include "longhaul/core/error.h"
 #include "longhaul/optim/step.h"
@@ -9,29 +11,87 @@
 namespace longhaul {
 namespace {
 
-// Pieces end at multiples of this, so that every chunk on disk starts on one of its units.
-constexpr std::int64_t kPieceAlignment = 65536;  // elements
+// Elements [0, end) of a stream alternate between two slots.
+struct Slots {
+  std::int64_t end = 0;
+  int current = 0;
+};
 
-std::vector<StatePiece> add_stream(const std::string& name,
-                                   std::int64_t elements,
-                                   DType dtype,
-                                   const StateHome& home,
-                                   Emitter& emit) {
-  std::vector<StatePiece> pieces;
-  const auto add = [&](Tier tier, std::int64_t first, std::int64_t count) {
-    if (count == 0 && !pieces.empty()) return;
-    const Bytes size{count * size_of(dtype)};
-    pieces.push_back({first, count, emit.add_buffer(name, tier, size, true)});
-  };
-  if (home.tier != Tier::kDisk) {
-    add(home.tier, 0, elements);
-    return pieces;
+Slots slots_of(const Plan& plan, const BlockPlan& how, std::int64_t trainable, int current) {
+  const bool is_speculative = plan.update == UpdateTime::kSpeculative;
+  return {is_speculative ? first_deferred(plan, how, trainable) : 0, current};
+}
+
+class StreamOf {
+ public:
+  StreamOf(std::string name, DType dtype, const Slots& slots, Emitter& emit)
+      : name_(std::move(name)), dtype_(dtype), slots_(slots), emit_(emit) {}
+
+  // The pieces of a stream of so many elements.
+  std::vector<StatePiece> at(const StateHome& home, std::int64_t elements) {
+    if (home.tier != Tier::kDisk) {
+      add(home.tier, 0, elements);
+    } else {
+      const auto wanted = static_cast<std::int64_t>(static_cast<double>(elements) * home.ram_share);
+      const std::int64_t in_ram = std::min(elements, round_up(wanted, kShareElements));
+      if (in_ram > 0) add(Tier::kHost, 0, in_ram);
+      add(Tier::kDisk, in_ram, elements - in_ram);
+    }
+    return std::move(pieces_);
   }
-  const auto wanted = static_cast<std::int64_t>(static_cast<double>(elements) * home.ram_share);
-  const std::int64_t in_ram = std::min(elements, round_up(wanted, kPieceAlignment));
-  if (in_ram > 0) add(Tier::kHost, 0, in_ram);
-  add(Tier::kDisk, in_ram, elements - in_ram);
-  return pieces;
+
+ private:
+  void add(Tier tier, std::int64_t first, std::int64_t count) {
+    const std::int64_t alternating = std::clamp<std::int64_t>(slots_.end - first, 0, count);
+    if (alternating > 0) add_piece(tier, first, alternating, true);
+    add_piece(tier, first + alternating, count - alternating, false);
+  }
+  void add_piece(Tier tier, std::int64_t first, std::int64_t count, bool alternates) {
+    if (count == 0 && !pieces_.empty()) return;
+    const Bytes size{count * size_of(dtype_)};
+    StatePiece piece{first, count, emit_.add_buffer(name_, tier, size, true), {}};
+    if (alternates) piece.second = emit_.add_buffer(name_ + ", second slot", tier, size, true);
+    if (alternates && slots_.current == 1) std::swap(piece.buffer, piece.second);
+    pieces_.push_back(piece);
+  }
+
+  std::string name_;
+  DType dtype_;
+  Slots slots_;
+  Emitter& emit_;
+  std::vector<StatePiece> pieces_;
+};
+
+// The elements whose gradient is kept after a step.
+StatePiece add_pending(const Block& block,
+                       const BlockPlan& how,
+                       const Plan& plan,
+                       std::int64_t trainable,
+                       DType dtype,
+                       Emitter& emit) {
+  const bool is_whole = plan.update == UpdateTime::kSpeculative;
+  const std::int64_t first = is_whole ? 0 : first_deferred(plan, how, trainable);
+  StatePiece piece{first, trainable - first, {}, {}};
+  if (piece.count == 0) return piece;
+  piece.buffer = emit.add_buffer("pending gradients of " + block.name,
+                                 how.gradients,
+                                 Bytes{piece.count * size_of(dtype)},
+                                 true);
+  return piece;
+}
+
+const StatePiece& piece_with(const std::vector<StatePiece>& pieces, std::int64_t element) {
+  for (const StatePiece& piece : pieces) {
+    if (element >= piece.first && element < piece.first + piece.count) return piece;
+  }
+  throw InvalidArgument(concat("lower: no piece of a stream holds element ", element));
+}
+
+Operand part_of(
+    const StatePiece& piece, BufferId buffer, std::int64_t first, std::int64_t count, DType dtype) {
+  const std::int64_t here = std::min(count, piece.first + piece.count - first);
+  const std::int64_t size = size_of(dtype);
+  return {buffer, Bytes{(first - piece.first) * size}, Bytes{here * size}};
 }
 
 }  // namespace
@@ -40,32 +100,37 @@ StateBuffers add_state_buffers(const ModelGraph& graph,
                                const StateFormat& format,
                                const Plan& plan,
                                const BatchShape& shape,
+                               int slot,
                                Emitter& emit) {
   StateBuffers states;
-  const bool is_pending = plan.update == UpdateTime::kInNextForward && format.streams.size() > 1;
+  const bool is_trained = format.streams.size() > 1;
+  bool is_pending = false;
   for (std::size_t b = 0; b < graph.blocks.size(); ++b) {
     const Block& block = graph.blocks[b];
     const BlockPlan& how = plan.of(block);
     states.layouts.push_back(make_layout(graph, make_id<BlockId>(b)));
     const BlockLayout& layout = states.layouts.back();
+    const Slots slots = slots_of(plan, how, is_trained ? layout.trainable : 0, slot);
+    Slots weight_slots = slots;  // what the device computes with stays in one piece
+    if (slots.end > 0 && how.weights.tier == Tier::kDevice) weight_slots.end = layout.elements;
     auto& streams = states.streams.emplace_back();
     for (std::size_t s = 0; s < format.streams.size(); ++s) {
-      streams.push_back(add_stream(concat(format.streams[s].name, " of ", block.name),
-                                   s == 0 ? layout.elements : layout.trainable,
-                                   format.streams[s].dtype,
-                                   s == 0 ? how.weights : how.states,
-                                   emit));
+      const StateStream& stream = format.streams[s];
+      StreamOf pieces(concat(stream.name, " of ", block.name),
+                      stream.dtype,
+                      s == 0 ? weight_slots : slots,
+                      emit);
+      streams.push_back(s == 0 ? pieces.at(how.weights, layout.elements)
+                               : pieces.at(how.states, layout.trainable));
     }
     const Bytes weights{layout.elements * size_of(format.weight())};
     states.weight_copies.push_back(
         how.keeps_weights_on_device
             ? emit.add_buffer("copy of the weights of " + block.name, Tier::kDevice, weights, true)
             : BufferId{});
-    const Bytes gradient{layout.trainable * size_of(format.transport())};
     states.pending_gradients.push_back(
-        is_pending
-            ? emit.add_buffer("pending gradients of " + block.name, how.gradients, gradient, true)
-            : BufferId{});
+        add_pending(block, how, plan, is_trained ? layout.trainable : 0, format.transport(), emit));
+    is_pending = is_pending || states.pending_gradients.back().count > 0;
   }
   for (std::size_t t = 0; t < graph.tensors.size(); ++t) {
     const Tensor& tensor = graph.tensors[t];
@@ -85,13 +150,16 @@ Operand operand_of(const std::vector<StatePiece>& pieces,
                    std::int64_t first,
                    std::int64_t count,
                    DType dtype) {
-  for (const StatePiece& piece : pieces) {
-    if (first < piece.first || first >= piece.first + piece.count) continue;
-    const std::int64_t here = std::min(count, piece.first + piece.count - first);
-    const std::int64_t size = size_of(dtype);
-    return {piece.buffer, Bytes{(first - piece.first) * size}, Bytes{here * size}};
-  }
-  throw InvalidArgument(concat("lower: no piece of a stream holds element ", first));
+  const StatePiece& piece = piece_with(pieces, first);
+  return part_of(piece, piece.buffer, first, count, dtype);
+}
+
+Operand second_of(const std::vector<StatePiece>& pieces,
+                  std::int64_t first,
+                  std::int64_t count,
+                  DType dtype) {
+  const StatePiece& piece = piece_with(pieces, first);
+  return piece.second.exists() ? part_of(piece, piece.second, first, count, dtype) : Operand{};
 }
 
 }  // namespace longhaul

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "longhaul/core/error.h"
+#include "longhaul/graph/run_rules.h"
 #include "longhaul/optim/step.h"
 
 #include "state_buffers.h"
@@ -44,29 +45,33 @@ Ring& Updates::ring(std::size_t stream, Tier tier) {
 
 // --- scalars
 
-void Updates::prepare() {
+Operand Updates::prepare() {
   const Bytes size{sizeof(StepResults)};
-  scalars = emit_.whole(emit_.add_buffer("update scalars", Tier::kHost, Bytes{kUpdateScalarsSize}));
+  const Operand scalars =
+      emit_.whole(emit_.add_buffer("update scalars", Tier::kHost, Bytes{kUpdateScalarsSize}));
   Op op{.kind = OpKind::kClip, .lane = Lane::kHost};
   op.reads = {emit_.whole(pass_.scalars)};
   op.writes = {emit_.whole(emit_.add_buffer("unused results", Tier::kHost, size)), scalars};
   emit_.add(std::move(op));
+  return scalars;
 }
 
-void Updates::clip(const std::vector<Operand>& norms) {
+Operand Updates::clip(const std::vector<Operand>& norms) {
   const BufferId pending = pass_.states.pending_scalars;
-  scalars = pending.exists() ? emit_.whole(pending)
-                             : emit_.whole(emit_.add_buffer(
-                                   "clipped scalars", Tier::kHost, Bytes{kUpdateScalarsSize}));
+  const Operand scalars = pending.exists()
+                              ? emit_.whole(pending)
+                              : emit_.whole(emit_.add_buffer(
+                                    "clipped scalars", Tier::kHost, Bytes{kUpdateScalarsSize}));
   Op op{.kind = OpKind::kClip, .lane = Lane::kHost};
   op.reads = {emit_.whole(pass_.scalars)};
   op.reads.insert(op.reads.end(), norms.begin(), norms.end());
   op.writes = {emit_.whole(pass_.results), scalars};
   op.accumulates = 1;  // the loss is there
   emit_.add(std::move(op));
+  return scalars;
 }
 
-Operand Updates::scalars_on(Tier tier) {
+Operand Updates::scalars_on(const Operand& scalars, Tier tier) {
   if (tier == Tier::kHost) return scalars;
   for (const auto& [host, device] : uploaded_) {
     if (host == scalars.buffer) return device;
@@ -109,51 +114,81 @@ OpId Updates::take_home(const Operand& from, const Operand& home, std::size_t st
 
 // --- a block
 
-void Updates::update(BlockId block, const Operand& gradient, const Operand& weights) {
-  const auto& streams = pass_.states.streams[block.index()];
-  const std::int64_t trainable = pass_.states.layouts[block.index()].trainable;
-  for (std::int64_t first = 0; first < trainable;) {
-    std::int64_t count = std::min(plan_.chunk, trainable - first);
+void Updates::add(const Update& update) {
+  const auto& streams = pass_.states.streams[update.block.index()];
+  for (std::int64_t first = update.first; first < update.end;) {
+    std::int64_t count = std::min(plan_.chunk, update.end - first);
     for (std::size_t s = 0; s < streams.size(); ++s) {
       const DType dtype = format_.streams[s].dtype;
       count = operand_of(streams[s], first, count, dtype).size.count / size_of(dtype);
     }
-    last_ = update_chunk({block, first, count}, gradient, weights);
+    last_ = update_chunk(update, {first, count});
     first += count;
   }
 }
 
-OpId Updates::update_chunk(const Chunk& chunk, const Operand& gradient, const Operand& weights) {
-  const BlockPlan& how = plan_.of(graph_[chunk.block]);
+Updates::Range Updates::range_of(const Update& update,
+                                 const Chunk& chunk,
+                                 std::size_t stream,
+                                 const std::vector<OpId>& after) {
+  const auto& pieces = pass_.states.streams[update.block.index()][stream];
+  const DType dtype = format_.streams[stream].dtype;
+  const Tier tier = plan_.of(graph_[update.block]).update_on;
+  Range range{.from = operand_of(pieces, chunk.first, chunk.count, dtype), .here = {}, .home = {}};
+  range.home =
+      update.is_speculative ? second_of(pieces, chunk.first, chunk.count, dtype) : range.from;
+  const Tier from = emit_.schedule()[range.from.buffer].tier;
+  if (stream == 0 && update.weights.exists() && from == Tier::kDisk) {
+    range.from = range.here = part(update.weights, chunk.first, chunk.count, dtype);
+  } else if (from == tier) {
+    range.here = range.home;
+  } else {
+    range.from = range.here = bring(range.from, tier, stream, after);
+  }
+  return range;
+}
+
+OpId Updates::update_chunk(const Update& update, const Chunk& chunk) {
+  const Tier tier = plan_.of(graph_[update.block]).update_on;
   std::vector<OpId> after;
   if (plan_.order != UpdateOrder::kOptimized) after.push_back(last_);
   if (plan_.order == UpdateOrder::kSerial) after.push_back(emit_.last(Lane::kCompute));
 
   Op op{.kind = OpKind::kUpdate,
-        .lane = how.update_on == Tier::kHost ? Lane::kHost : Lane::kCompute,
-        .block = chunk.block,
+        .lane = tier == Tier::kHost ? Lane::kHost : Lane::kCompute,
+        .block = update.block,
         .first_element = chunk.first};
-  const Operand sent = part(gradient, chunk.first, chunk.count, format_.transport());
-  op.reads = {bring(sent, how.update_on, format_.streams.size(), after), scalars_on(how.update_on)};
-  std::vector<Operand> homes;
+  const Operand gradient =
+      part(update.gradient, chunk.first - update.first, chunk.count, format_.transport());
+  op.reads = {bring(gradient, tier, format_.streams.size(), after),
+              scalars_on(update.scalars, tier)};
+  std::vector<Range> ranges;
   for (std::size_t s = 0; s < format_.streams.size(); ++s) {
-    const auto& pieces = pass_.states.streams[chunk.block.index()][s];
-    homes.push_back(operand_of(pieces, chunk.first, chunk.count, format_.streams[s].dtype));
-    const bool is_here =
-        s == 0 && weights.exists() && emit_.schedule()[homes[s].buffer].tier == Tier::kDisk;
-    op.writes.push_back(is_here ? part(weights, chunk.first, chunk.count, format_.weight())
-                                : bring(homes[s], how.update_on, s, after));
-    op.accumulates |= 1U << s;
+    ranges.push_back(range_of(update, chunk, s, after));
+    const bool is_in_place = ranges[s].from.buffer == ranges[s].here.buffer;
+    op.reads.push_back(is_in_place ? Operand{} : ranges[s].from);
+    op.writes.push_back(ranges[s].here);
+    if (is_in_place) op.accumulates |= 1U << s;
   }
-  const std::vector<Operand> results = op.writes;
+  if (update.norm.exists()) {
+    const std::int64_t end = chunk.first + chunk.count;
+    const std::int64_t beyond = std::min(kNormChunkElements, update.end - end);
+    op.reads.push_back(
+        beyond > 0 ? part(update.gradient, end - update.first, beyond, format_.transport())
+                   : Operand{});
+    if (chunk.first > update.first) op.accumulates |= 1U << op.writes.size();
+    op.writes.push_back(update.norm);
+  }
   OpId last = emit_.add(std::move(op), after);
-  const BufferId copy = pass_.states.weight_copies[chunk.block.index()];
+  const BufferId copy = pass_.states.weight_copies[update.block.index()];
   if (copy.exists()) {
     const Operand target = part(emit_.whole(copy), chunk.first, chunk.count, format_.weight());
-    emit_.copy(results[0], target);
+    emit_.copy(ranges[0].here, target);
   }
-  for (std::size_t s = 0; s < homes.size(); ++s) {
-    if (results[s].buffer != homes[s].buffer) last = take_home(results[s], homes[s], s);
+  for (std::size_t s = 0; s < ranges.size(); ++s) {
+    if (ranges[s].here.buffer != ranges[s].home.buffer) {
+      last = take_home(ranges[s].here, ranges[s].home, s);
+    }
   }
   return last;
 }

@@ -11,6 +11,19 @@
 
 namespace longhaul {
 
+// An update of elements [first, end) of a block.
+struct Update {
+  BlockId block;
+  std::int64_t first = 0;
+  std::int64_t end = 0;
+  Operand gradient;  // from element `first` on
+  Operand scalars;   // host
+  // The block's weights on the host where they came from disk already, from element 0 on.
+  Operand weights;
+  Operand norm;  // where the gradient, on the host, is measured as it is read; or none
+  bool is_speculative = false;  // into the second slot
+};
+
 class Updates {
  public:
   Updates(const ModelGraph& graph,
@@ -19,28 +32,32 @@ class Updates {
           LoweredPass& pass,
           Emitter& emit);
 
-  // The scalars of the updates, before the norm is known; without clipping.
-  void prepare();
+  // The scalars (host) of updates before the norm is known; without clipping.
+  Operand prepare();
   // The norm and the scalars, from the partial sums of every block. Ends the step's results.
-  void clip(const std::vector<Operand>& norms);
-  // Updates a block from its finished gradient, with the scalars of `scalars` (host). `weights`:
-  // those of the block on the host where they came from disk already, from element 0 on.
-  void update(BlockId block, const Operand& gradient, const Operand& weights = {});
+  Operand clip(const std::vector<Operand>& norms);
+  void add(const Update& update);
 
   // The end of the chunk updated last.
   OpId last() const { return last_; }
 
-  // Where the next updates find their scalars (host).
-  Operand scalars;
-
  private:
   struct Chunk {
-    BlockId block;
     std::int64_t first = 0;
     std::int64_t count = 0;
   };
-  Operand scalars_on(Tier tier);
-  OpId update_chunk(const Chunk& chunk, const Operand& gradient, const Operand& weights);
+  // One stream of a chunk: where it is, where the update changes it, where it goes.
+  struct Range {
+    Operand from;
+    Operand here;
+    Operand home;
+  };
+  Operand scalars_on(const Operand& scalars, Tier tier);
+  OpId update_chunk(const Update& update, const Chunk& chunk);
+  Range range_of(const Update& update,
+                 const Chunk& chunk,
+                 std::size_t stream,
+                 const std::vector<OpId>& after);
   // Brings a range to the tier of the update: where it is, or a copy in a staging slot.
   Operand bring(const Operand& from, Tier to, std::size_t stream, const std::vector<OpId>& after);
   OpId take_home(const Operand& from, const Operand& home, std::size_t stream);

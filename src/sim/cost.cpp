@@ -52,6 +52,7 @@ CostModel::CostModel(const HardwareProfile& machine,
       launch_(machine.device.launch.value),
       latency_(machine.link.latency.value),
       host_bandwidth_(machine.host.bandwidth.value.rate),
+      gradient_bytes_(size_of(rules.dtype)),
       cores_(machine.host.cores.value),
       is_host_device_(machine.device.kind == DeviceKind::kHost),
       shared_{2.0 * machine.link.both_ways.value, 1.0, 1.0, 1.0},
@@ -170,10 +171,9 @@ OpCost CostModel::copy(const Op& op) const {
   }
 }
 
-// Moments are fp32, the last of the streams that are written.
 OpCost CostModel::update(const Op& op) const {
   if (op.lane != Lane::kHost) return move(op, operand_bytes(op));
-  const double parameters = static_cast<double>(op.writes.back().size.count) / 4.0;
+  const double parameters = static_cast<double>(op.reads[0].size.count) / gradient_bytes_;
   return on_host(
       {parameters / updates_}, static_cast<double>(operand_bytes(op).count), update_threads_);
 }

@@ -15,6 +15,7 @@ namespace {
 // A pass ready to run.
 struct Runner {
   PassRequest request;
+  std::size_t index;    // of the request; of drains their number
   LoweredPass lowered;  // its schedule lives on in `placed`
   PlacedSchedule placed;
   std::unique_ptr<OpTable> table;
@@ -27,15 +28,18 @@ std::vector<std::string> node_names(const ModelGraph& graph) {
   return names;
 }
 
-// Updates in the next forward make a step of three: the first one, the steady one, the drain.
-void add_pending_passes(std::vector<PassRequest>& passes) {
-  const auto training = std::find_if(passes.begin(), passes.end(), [](const PassRequest& request) {
+// What the passes of a run may find; without a training pass nothing changes.
+std::vector<PassStart> starts_of(const Plan& plan,
+                                 const std::vector<PassRequest>& passes,
+                                 Pass pass) {
+  const bool is_trained = std::any_of(passes.begin(), passes.end(), [](const PassRequest& request) {
     return request.pass == Pass::kTrain;
   });
-  if (training == passes.end()) return;
-  const BatchShape shape = training->shape;
-  passes.push_back({Pass::kFirst, shape});
-  passes.push_back({Pass::kDrain, shape});
+  std::vector<PassStart> starts;
+  for (const Standing& found : standings(plan, pass)) {
+    if (is_trained || starts.empty()) starts.push_back({pass, found});
+  }
+  return starts;
 }
 
 Bytes largest(const std::vector<Runner>& runners, Tier tier) {
@@ -53,10 +57,10 @@ struct Engine::Parts {
   EngineOptions options;
   std::unique_ptr<Device> device;  // outlives the executors that run on it
   std::vector<Runner> runners;
-  std::unique_ptr<StateStore> states;
+  std::array<std::unique_ptr<StateStore>, 2> states;  // [slot]
   const Timeline* last = nullptr;
   const PlacedSchedule* last_placed = nullptr;
-  bool is_pending = false;  // updates of the step before are still to come
+  Standing now;
 
   void run(Runner& runner) {
     last = &runner.executor->run();
@@ -65,6 +69,9 @@ struct Engine::Parts {
   std::byte* host(const Runner& runner, BufferId buffer) const {
     return device->base(Tier::kHost) + runner.placed.offsets[buffer.index()].count;
   }
+  void add_runner(const PassRequest& request, std::size_t index, const PassStart& start);
+  void make_device();
+  // That finds the states as they are now.
   Runner& find(Pass pass, std::size_t tokens = 0);
   void fill_constants();
   void stage(const Runner& runner, std::span<const BatchView> batches) const;
@@ -75,7 +82,8 @@ Runner& Engine::Parts::find(Pass pass, std::size_t tokens) {
   Runner* best = nullptr;
   for (Runner& runner : runners) {
     const BatchShape& shape = runner.request.shape;
-    if (runner.request.pass != pass || static_cast<std::size_t>(shape.tokens) < tokens) continue;
+    const bool is_it = runner.request.pass == pass && runner.lowered.start.found == now;
+    if (!is_it || static_cast<std::size_t>(shape.tokens) < tokens) continue;
     if (best == nullptr || shape.tokens < best->request.shape.tokens) best = &runner;
   }
   require(best != nullptr, "Engine: no such pass was asked for with ", tokens, " tokens or more");
@@ -143,52 +151,65 @@ std::vector<float> Engine::Parts::logits(const Runner& runner) const {
 Engine::Engine(Model model, EngineOptions options)
     : parts_(new Parts{.model = std::move(model), .options = std::move(options)}) {
   Parts& p = *parts_;
-  require(!p.options.passes.empty(), "Engine: no pass was asked for");
-  const std::int64_t positions = p.options.passes.front().shape.positions;
-  if (p.options.plan.update == UpdateTime::kInNextForward) add_pending_passes(p.options.passes);
-  for (const PassRequest& request : p.options.passes) {
-    require(request.shape.positions == positions,
+  const std::vector<PassRequest>& passes = p.options.passes;
+  require(!passes.empty(), "Engine: no pass was asked for");
+  const std::int64_t positions = passes.front().shape.positions;
+  for (std::size_t i = 0; i < passes.size(); ++i) {
+    require(passes[i].shape.positions == positions,
             "Engine: passes with ",
             positions,
             " and ",
-            request.shape.positions,
+            passes[i].shape.positions,
             " positions share no rotary tables");
-    LoweredPass lowered = lower(p.model.graph,
-                                p.options.format,
-                                p.options.plan,
-                                request.shape,
-                                request.pass,
-                                p.options.threads);
-    if (p.options.tamper) p.options.tamper(lowered);
-    PlacedSchedule placed = place(std::move(lowered.schedule), p.options.caps);
-    p.runners.push_back({request, std::move(lowered), std::move(placed), nullptr, nullptr});
+    for (const PassStart& start : starts_of(p.options.plan, passes, passes[i].pass)) {
+      p.add_runner(passes[i], i, start);
+    }
+    if (passes[i].pass != Pass::kTrain) continue;
+    for (const PassStart& start : starts_of(p.options.plan, passes, Pass::kDrain)) {
+      p.add_runner({Pass::kDrain, passes[i].shape}, passes.size(), start);
+    }
   }
-  const Bytes on_disk = largest(p.runners, Tier::kDisk);
-  if (on_disk.count > 0 && p.options.disk.empty()) {
+  p.make_device();
+  for (const Runner& runner : p.runners) {
+    auto& states = p.states[static_cast<std::size_t>(runner.lowered.start.found.slot)];
+    if (states != nullptr) continue;
+    states = std::make_unique<StateStore>(
+        p.model.graph, p.options.format, runner.lowered.states, runner.placed, *p.device);
+  }
+  p.states.front()->clear();
+  p.fill_constants();
+}
+
+void Engine::Parts::add_runner(const PassRequest& request,
+                               std::size_t index,
+                               const PassStart& start) {
+  LoweredPass lowered =
+      lower(model.graph, options.format, options.plan, request.shape, start, options.threads);
+  if (options.tamper) options.tamper(lowered);
+  PlacedSchedule placed = place(std::move(lowered.schedule), options.caps);
+  runners.push_back({request, index, std::move(lowered), std::move(placed), nullptr, nullptr});
+}
+
+void Engine::Parts::make_device() {
+  const Bytes on_disk = largest(runners, Tier::kDisk);
+  if (on_disk.count > 0 && options.disk.empty()) {
     throw DoesNotFit(concat("disk: the plan keeps ",
                             to_string(on_disk),
                             " there; name a folder for it in limits.disk"));
   }
-  p.device = make_host_device({.device_memory = largest(p.runners, Tier::kDevice),
-                               .host_memory = largest(p.runners, Tier::kHost),
-                               .disk = on_disk,
-                               .disk_folders = p.options.disk,
-                               .threads = p.options.threads,
-                               .host_threads = p.options.threads,
-                               .speeds = p.options.speeds,
-                               .prepare_thread = prepare_torch_thread});
-  for (Runner& runner : p.runners) {
-    runner.table = make_host_op_table(p.model.graph, p.options.format, runner.request.shape);
-    runner.executor = std::make_unique<Executor>(
-        runner.placed, *p.device, *runner.table, node_names(p.model.graph));
+  device = make_host_device({.device_memory = largest(runners, Tier::kDevice),
+                             .host_memory = largest(runners, Tier::kHost),
+                             .disk = on_disk,
+                             .disk_folders = options.disk,
+                             .threads = options.threads,
+                             .host_threads = options.threads,
+                             .speeds = options.speeds,
+                             .prepare_thread = prepare_torch_thread});
+  for (Runner& runner : runners) {
+    runner.table = make_host_op_table(model.graph, options.format, runner.request.shape);
+    runner.executor =
+        std::make_unique<Executor>(runner.placed, *device, *runner.table, node_names(model.graph));
   }
-  p.states = std::make_unique<StateStore>(p.model.graph,
-                                          p.options.format,
-                                          p.runners.front().lowered.states,
-                                          p.runners.front().placed,
-                                          *p.device);
-  p.states->clear();
-  p.fill_constants();
 }
 
 Engine::~Engine() = default;
@@ -198,27 +219,26 @@ const Model& Engine::model() const {
 }
 StateStore& Engine::states() {
   drain();
-  return *parts_->states;
+  return *parts_->states[static_cast<std::size_t>(parts_->now.slot)];
 }
 
 StepResults Engine::train(std::span<const BatchView> batches, const StepScalars& scalars) {
   Parts& p = *parts_;
-  const bool is_late = p.options.plan.update == UpdateTime::kInNextForward;
-  Runner& runner = p.find(is_late && !p.is_pending ? Pass::kFirst : Pass::kTrain);
+  Runner& runner = p.find(Pass::kTrain);
   p.stage(runner, batches);
   std::memcpy(p.host(runner, runner.lowered.scalars), &scalars, sizeof(scalars));
   p.run(runner);
-  p.is_pending = is_late;
   StepResults results;
   std::memcpy(&results, p.host(runner, runner.lowered.results), sizeof(results));
+  p.now = after_step(p.options.plan, p.now, results);
   return results;
 }
 
 void Engine::drain() {
   Parts& p = *parts_;
-  if (!p.is_pending) return;
+  if (p.now.pending == Pending::kNothing) return;
   p.run(p.find(Pass::kDrain));
-  p.is_pending = false;
+  p.now.pending = Pending::kNothing;
 }
 
 double Engine::evaluate(std::span<const BatchView> batches) {
@@ -269,7 +289,11 @@ const PlacedSchedule& Engine::last_schedule() const {
 }
 
 const PlacedSchedule& Engine::schedule(std::size_t pass) const {
-  return parts_->runners.at(pass).placed;
+  const auto found = std::find_if(parts_->runners.begin(),
+                                  parts_->runners.end(),
+                                  [&](const Runner& runner) { return runner.index == pass; });
+  require(found != parts_->runners.end(), "Engine: no pass ", pass);
+  return found->placed;
 }
 
 TierUse Engine::use_of(Tier tier) const {

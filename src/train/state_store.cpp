@@ -64,7 +64,9 @@ StateStore::StateStore(const ModelGraph& graph,
     for (const std::vector<StatePiece>& pieces : buffers_.streams[b]) {
       std::vector<Range>& ranges = block.emplace_back();
       for (const StatePiece& piece : pieces) {
-        ranges.push_back({piece.first, piece.count, place_of(piece.buffer)});
+        Range& range = ranges.emplace_back(Range{piece.first, piece.count, place_of(piece.buffer)});
+        const bool is_on_device = range.place.tier == Tier::kDevice;
+        if (is_on_device && piece.second.exists()) range.second = place_of(piece.second);
       }
     }
     const BufferId copy = buffers_.weight_copies[b];
@@ -93,6 +95,7 @@ void StateStore::clear() {
 // Bytes [offset, offset + count) of a range; `at`: where they are in the caller's memory.
 struct StateStore::Part {
   Location range;
+  std::optional<Location> second;
   Bytes range_size;
   Bytes offset;
   std::size_t at;
@@ -115,6 +118,7 @@ void StateStore::visit(TensorId parameter,
     const std::int64_t stop = std::min(end, range.first + range.count);
     if (begin >= stop) continue;
     visit(Part{.range = range.place,
+               .second = range.second,
                .range_size = Bytes{range.count * size},
                .offset = Bytes{(begin - range.first) * size},
                .at = static_cast<std::size_t>((begin - first) * size),
@@ -136,6 +140,7 @@ void StateStore::read(TensorId parameter, std::size_t stream, std::span<std::byt
 void StateStore::write(TensorId parameter, std::size_t stream, std::span<const std::byte> from) {
   visit(parameter, stream, from.size(), [&](const Part& part) {
     const auto source = from.subspan(part.at, part.count);
+    if (part.second) device_.write({part.second->tier, part.second->offset + part.offset}, source);
     if (part.range.tier != Tier::kDisk) return device_.write(part.place(), source);
     const Units units(part.offset, part.count, part.range_size);
     const Location place{Tier::kDisk, part.range.offset + units.begin};

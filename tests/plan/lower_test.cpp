@@ -112,6 +112,28 @@ TEST(Lower, RoundsEveryGradientOnceForSeveralMicroBatches) {
   EXPECT_EQ(count(pass.schedule, OpKind::kAccumulate), 2 * static_cast<int>(parameters));
 }
 
+TEST(Lower, MeasuresGradientsInThePassThatHasThem) {
+  const auto blocks = static_cast<int>(test::small_decoder(DType::kBF16, true).blocks.size());
+  EXPECT_EQ(count(lower_small(Pass::kTrain, 1).schedule, OpKind::kGradientNorm), blocks);
+  // Several micro-batches: as their sum is rounded.
+  EXPECT_EQ(count(lower_small(Pass::kTrain, 3).schedule, OpKind::kGradientNorm), 0);
+  // Updates in backward on the host, which come before the norm is known: as they read it.
+  Plan plan;
+  plan.update = UpdateTime::kInBackward;
+  plan.blocks = {.weights = {Tier::kHost},
+                 .states = {Tier::kHost},
+                 .update_on = Tier::kHost,
+                 .gradients = Tier::kHost};
+  const LoweredPass pass = lower(test::small_decoder(DType::kBF16, true),
+                                 adamw_format(Precision::kBF16),
+                                 plan,
+                                 shape_of(Pass::kTrain, 1),
+                                 Pass::kTrain,
+                                 2);
+  EXPECT_NO_THROW(check(pass.schedule));
+  EXPECT_EQ(count(pass.schedule, OpKind::kGradientNorm), 0);
+}
+
 TEST(Lower, UploadsEachInputOfAMicroBatchOnce) {
   const LoweredPass pass = lower_small(Pass::kTrain, 3);
   // ids, sorted order, positions, targets, offsets per micro-batch; the scalars of loss and update.
@@ -165,6 +187,105 @@ TEST(Lower, MovesTwentySixBytesAParameterThroughTheDisk) {
   const auto moved = bytes_moved(pass.schedule);
   EXPECT_EQ(moved[static_cast<std::size_t>(Lane::kDiskRead)], Bytes{read});
   EXPECT_EQ(moved[static_cast<std::size_t>(Lane::kDiskWrite)], Bytes{written});
+}
+
+// --- updates that leave something to the next pass
+
+Plan speculative_plan(double share) {
+  Plan plan;
+  plan.update = UpdateTime::kSpeculative;
+  plan.blocks = {.weights = {Tier::kDisk, 0.5},
+                 .states = {Tier::kHost},
+                 .update_on = Tier::kHost,
+                 .gradients = Tier::kHost,
+                 .next_forward_share = share};
+  plan.chunk = 65536;
+  return plan;
+}
+
+// Layers of three chunks.
+ModelGraph wide_graph() {
+  return test::small_decoder(DType::kBF16, true, 2, 2000);
+}
+
+LoweredPass lower_wide(const Plan& plan, const PassStart& start) {
+  return lower(
+      wide_graph(), adamw_format(Precision::kBF16), plan, shape_of(start.pass, 2), start, 2);
+}
+
+TEST(LowerSpeculation, IsSoundInEveryStanding) {
+  for (const double share : {0.0, 0.5, 1.0}) {
+    const Plan plan = speculative_plan(share);
+    for (const Pass pass : {Pass::kTrain, Pass::kDrain, Pass::kEvaluate}) {
+      for (const Standing& found : standings(plan, pass)) {
+        LoweredPass lowered = lower_wide(plan, {pass, found});
+        EXPECT_NO_THROW(check(lowered.schedule));
+        EXPECT_NO_THROW(check(place(std::move(lowered.schedule))));
+      }
+    }
+  }
+}
+
+TEST(LowerSpeculation, ThatHoldsMovesWhatUpdatesInBackwardMove) {
+  Plan plan = speculative_plan(0.0);
+  const LoweredPass held = lower_wide(plan, {Pass::kTrain, {Pending::kNothing, 1}});
+  const LoweredPass redone = lower_wide(plan, {Pass::kTrain, {Pending::kRedo, 1}});
+  plan.update = UpdateTime::kInBackward;
+  const LoweredPass plain = lower_wide(plan, {Pass::kTrain, {}});
+  EXPECT_EQ(bytes_moved(held.schedule), bytes_moved(plain.schedule));
+  EXPECT_GT(count(redone.schedule, OpKind::kUpdate), count(held.schedule, OpKind::kUpdate));
+}
+
+TEST(LowerSpeculation, KeepsASecondSlotOfWhatIsUpdatedInBackward) {
+  for (const double share : {0.0, 1.0}) {
+    const LoweredPass pass = lower_wide(speculative_plan(share), {Pass::kEvaluate, {}});
+    for (std::size_t b = 0; b < pass.states.streams.size(); ++b) {
+      for (const auto& pieces : pass.states.streams[b]) {
+        std::int64_t doubled = 0;
+        for (const StatePiece& piece : pieces) {
+          if (!piece.second.exists()) continue;
+          EXPECT_EQ(pass.schedule[piece.second].size, pass.schedule[piece.buffer].size);
+          EXPECT_EQ(pass.schedule[piece.second].tier, pass.schedule[piece.buffer].tier);
+          doubled += piece.count;
+        }
+        EXPECT_EQ(doubled, share == 0.0 ? pass.states.layouts[b].trainable : 0);
+      }
+    }
+  }
+}
+
+TEST(LowerSpeculation, ExchangesTheSlotsAfterAStepThatHolds) {
+  const Plan plan = speculative_plan(0.0);
+  const StepResults held;
+  StepResults clipped;
+  clipped.clip = 0.5F;
+  StepResults skipped;
+  skipped.is_skipped = 1;
+  EXPECT_EQ(after_step(plan, {}, held), (Standing{Pending::kNothing, 1}));
+  EXPECT_EQ(after_step(plan, {Pending::kRedo, 1}, held), (Standing{Pending::kNothing, 0}));
+  EXPECT_EQ(after_step(plan, {}, clipped), (Standing{Pending::kRedo, 0}));
+  EXPECT_EQ(after_step(plan, {Pending::kNothing, 1}, skipped), (Standing{Pending::kRedo, 1}));
+}
+
+// The end of a block waits for the next forward: its gradient and nothing else is kept for it.
+TEST(Lower, KeepsTheGradientOfTheShareThatWaits) {
+  const ModelGraph graph = wide_graph();
+  Plan plan;
+  plan.update = UpdateTime::kInBackward;
+  plan.blocks.next_forward_share = 0.25;
+  const std::vector<Standing> found = standings(plan, Pass::kTrain);
+  EXPECT_EQ(found, (std::vector<Standing>{{Pending::kDeferred, 0}, {Pending::kNothing, 0}}));
+  const LoweredPass pass = lower_wide(plan, {Pass::kTrain, found.front()});
+  EXPECT_NO_THROW(check(pass.schedule));
+  for (std::size_t b = 0; b < graph.blocks.size(); ++b) {
+    const StatePiece& kept = pass.states.pending_gradients[b];
+    const std::int64_t trainable = pass.states.layouts[b].trainable;
+    EXPECT_EQ(kept.first % kShareElements, 0);
+    EXPECT_EQ(kept.first + kept.count, trainable);
+    EXPECT_GE(kept.count, trainable / 4);
+    EXPECT_LT(kept.count, trainable / 4 + kShareElements + 1);
+    EXPECT_EQ(pass.schedule[kept.buffer].size, Bytes{2 * kept.count});
+  }
 }
 
 }  // namespace

@@ -44,13 +44,14 @@ TEST(PlanFile, ReadsBackWhatItWrote) {
   Plan plan;
   plan.policy = "hand";
   plan.group = 0;
-  plan.update = UpdateTime::kInNextForward;
+  plan.update = UpdateTime::kSpeculative;
   plan.order = UpdateOrder::kNaive;
   plan.blocks = {.weights = {Tier::kDisk, 0.25},
                  .states = {Tier::kDisk, 0.5},
                  .keeps_weights_on_device = true,
                  .update_on = Tier::kHost,
-                 .gradients = Tier::kHost};
+                 .gradients = Tier::kHost,
+                 .next_forward_share = 0.25};
   plan.exceptions["layers.0"] = {.states = {Tier::kHost}};
   plan.accumulators = Tier::kHost;
   plan.embeds_on_host = true;
@@ -103,6 +104,15 @@ TEST(CheckPlan, RefusesWhatIsImpossibleWithTheReason) {
   EXPECT_THAT(refusal_of("embedding: host\n"), HasSubstr("have to be on the host too"));
   EXPECT_THAT(refusal_of("accumulators: host\ngradients: host\n", 2), HasSubstr("belong together"));
   EXPECT_EQ(refusal_of("accumulators: host\ngradients: host\n", 1), "");
+  EXPECT_THAT(refusal_of("next_forward_share: 0.5\n"),
+              HasSubstr("the rest is updated in backward"));
+  EXPECT_THAT(refusal_of("update: speculative\nnext_forward_share: 0.5\n"),
+              HasSubstr("exchange weights on the device as a whole"));
+  EXPECT_THAT(refusal_of("update: speculative\nembedding: host\nweights: {home: host}\n"
+                         "states: {home: host}\nupdate_on: host\ngradients: host\n"
+                         "next_forward_share: 0.5\n"),
+              HasSubstr("exchange its table as a whole"));
+  EXPECT_EQ(refusal_of("update: speculative\n"), "");
 }
 
 TEST(CheckPlan, NamesTheBlocksOfTheModelWhereAnExceptionFitsNone) {

@@ -13,7 +13,8 @@ inline std::string in_words(const BlockPlan& block) {
   out << "weights " << name_of(block.weights.tier) << ' ' << block.weights.ram_share << ", states "
       << name_of(block.states.tier) << ' ' << block.states.ram_share << ", copy "
       << block.keeps_weights_on_device << ", update on " << name_of(block.update_on)
-      << ", gradients " << name_of(block.gradients);
+      << ", gradients " << name_of(block.gradients) << ", next forward "
+      << block.next_forward_share;
   return out.str();
 }
 

@@ -5,7 +5,7 @@
 
 namespace longhaul::test {
 
-inline ModelGraph small_decoder(DType dtype, bool is_tied, int layers = 2) {
+inline ModelGraph small_decoder(DType dtype, bool is_tied, int layers = 2, std::int64_t mlp = 48) {
   constexpr std::int64_t kWidth = 32;
   GraphBuilder b(dtype);
   const TensorId cosines = b.position_table("cos", 4);
@@ -32,10 +32,10 @@ inline ModelGraph small_decoder(DType dtype, bool is_tied, int layers = 2) {
     const TensorId o = b.linear("o", y, b.parameter("o", kWidth, kWidth));
     x = b.add("attention residual", x, o);
     const TensorId n2 = b.rms_norm("norm 2", x, b.parameter("gain 2", kWidth), 1e-5F);
-    const TensorId gate = b.linear("gate", n2, b.parameter("gate", 48, kWidth));
-    const TensorId up = b.linear("up", n2, b.parameter("up", 48, kWidth));
+    const TensorId gate = b.linear("gate", n2, b.parameter("gate", mlp, kWidth));
+    const TensorId up = b.linear("up", n2, b.parameter("up", mlp, kWidth));
     const TensorId h = b.swiglu("swiglu", gate, up);
-    x = b.add("mlp residual", x, b.linear("down", h, b.parameter("down", kWidth, 48)));
+    x = b.add("mlp residual", x, b.linear("down", h, b.parameter("down", kWidth, mlp)));
   }
   b.begin_block("head");
   const TensorId hidden = b.rms_norm("last norm", x, b.parameter("last gain", kWidth), 1e-5F);

@@ -13,6 +13,10 @@
 
 namespace longhaul {
 
+// Shares of a block begin and end at multiples of so many elements, so that on disk every chunk
+// starts on a unit of the store.
+inline constexpr std::int64_t kShareElements = 65536;
+
 // Where a stream of states lives between its uses.
 struct StateHome {
   Tier tier = Tier::kDevice;
@@ -37,6 +41,10 @@ enum class UpdateTime : std::uint8_t {
   kAfterBackward,
   kInBackward,     // as soon as a block's gradient is complete; only without clipping
   kInNextForward,  // just before the block is used again
+  // As kInBackward, but into a second slot of the states and with the gradient kept: when the norm
+  // of the step is within the limit the slots change places, else the update is done again from the
+  // old ones, as in kInNextForward.
+  kSpeculative,
 };
 
 // How the stages of an update (read states, compute, write back) follow each other.
@@ -54,6 +62,9 @@ struct BlockPlan {
   Tier update_on = Tier::kDevice;  // device | host
   // Where a complete gradient waits for its update; from the device it is sent chunk by chunk.
   Tier gradients = Tier::kDevice;
+  // With kInBackward and kSpeculative: the share of the block's elements, at its end, that is left
+  // to the next forward, 0..1.
+  double next_forward_share = 0.0;
 
   bool operator==(const BlockPlan&) const = default;
 };
@@ -82,12 +93,20 @@ struct Plan {
   int staging = 3;
 
   const BlockPlan& of(const Block& block) const;
+  // Whether some update runs as soon as its block's gradient is complete.
+  bool updates_in_backward() const {
+    return update == UpdateTime::kInBackward || update == UpdateTime::kSpeculative;
+  }
   bool operator==(const Plan&) const = default;
 };
 
 // What becomes of `tensor` of `micro_batch`, which a node of `reader` needs.
 SavedAction saved_action(
     const Plan& plan, const ModelGraph& graph, BlockId reader, TensorId tensor, int micro_batch);
+
+// The first element of a block that is updated in the next forward; `trainable` where none is. A
+// multiple of kShareElements.
+std::int64_t first_deferred(const Plan& plan, const BlockPlan& block, std::int64_t trainable);
 
 // Throws ConfigError that names the key and the reason when the plan is impossible for the graph:
 // an exception for a block that does not exist, an update where its states cannot come, ...

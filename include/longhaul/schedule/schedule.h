@@ -36,10 +36,13 @@ enum class OpKind : std::uint8_t {
   kHeadLoss,    // reads {hidden, weight, targets, scalars}; writes {losses, d_hidden, d_weight}
   kSumLosses,   // reads {losses}; writes {results}
   kAccumulate,  // reads {gradient}; writes {fp32 accumulator}
-  kRound,       // reads {accumulator, second accumulator}; writes {gradient}
-  kGradientNorm,  // a block: reads {gradient}; writes {partial sums}
+  kRound,       // reads {accumulator, last gradient, second accumulator}; writes {gradient}, and
+                // where it is measured {..., sums of squares, counts} of its chunks
+  kGradientNorm,  // whole parameters of a block: reads {gradient}; writes {sums of squares, counts}
   kClip,          // reads {scalars, partial sums...}; writes {results, update scalars}
-  kUpdate,        // elements of a block: reads {gradient, update scalars}; writes {streams...}
+  kUpdate,        // elements of a block: reads {gradient, update scalars, old streams... where not
+                  // in place}; writes {streams...}. Where it measures the gradient too: reads
+                  // {..., what follows it, for chunks that go on}; writes {..., partial sums}
   kPrefill,       // an attention node: like kForward, and writes {..., key cache, value cache}
   kDecode,        // the same for one token, reads {..., cache position} at the end
   kLogits,        // reads {hidden, weight, row index}; writes {logits [vocabulary]}

@@ -86,7 +86,8 @@ class CostModel {
   Seconds launch_;
   Seconds latency_;
   double host_bandwidth_;
-  double updates_;  // parameters a second
+  double updates_;         // parameters a second
+  double gradient_bytes_;  // of a parameter
   double cores_;
   double compute_threads_;
   double update_threads_;

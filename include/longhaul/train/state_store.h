@@ -46,6 +46,7 @@ class StateStore {
     std::int64_t first;
     std::int64_t count;
     Location place;
+    std::optional<Location> second;  // of weights on the device: what is frozen is in both slots
   };
   struct Part;
   std::size_t stream_index(const char* name) const;
