@@ -74,15 +74,14 @@ OpBody measure(const Binding& b,
   const std::int64_t chunks = b.op.writes[norm].size.count / 16;
   auto* sums = b.write_as<double>(norm);
   auto* nonfinite = reinterpret_cast<std::int64_t*>(sums + chunks);
-  return call(
-      b,
-      b.kernels.sum_of_squares,
-      kernels::SumOfSquares{
-          .x = b.read(0) + (slot.offset + first - b.op.first_element) * size_of(b.dtype()),
-          .sums = sums + first_chunk + begin,
-          .nonfinite = nonfinite + first_chunk + begin,
-          .count = count,
-          .dtype = b.dtype()});
+  return call(b,
+              b.kernels.sum_of_squares,
+              kernels::SumOfSquares{
+                  .x = b.read(0) + (slot.offset + first - b.op.first_element) * size_of(b.dtype()),
+                  .sums = sums + first_chunk + begin,
+                  .nonfinite = nonfinite + first_chunk + begin,
+                  .count = count,
+                  .dtype = b.dtype()});
 }
 
 // The states of one stream before an update that is not in place, from element `at` on.

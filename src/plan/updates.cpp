@@ -173,9 +173,9 @@ OpId Updates::update_chunk(const Update& update, const Chunk& chunk) {
   if (update.norm.exists()) {
     const std::int64_t end = chunk.first + chunk.count;
     const std::int64_t beyond = std::min(kNormChunkElements, update.end - end);
-    op.reads.push_back(
-        beyond > 0 ? part(update.gradient, end - update.first, beyond, format_.transport())
-                   : Operand{});
+    op.reads.push_back(beyond > 0
+                           ? part(update.gradient, end - update.first, beyond, format_.transport())
+                           : Operand{});
     if (chunk.first > update.first) op.accumulates |= 1U << op.writes.size();
     op.writes.push_back(update.norm);
   }

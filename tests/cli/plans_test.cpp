@@ -48,6 +48,22 @@ TEST_F(Plans, GiveTheSameModel) {
   EXPECT_THAT(test::read_bytes(output() / "plan.yaml"), HasSubstr("update: in_next_forward"));
 }
 
+// With evaluations and checkpoints on the way, which find the states in either slot.
+TEST_F(Plans, WithSpeculativeUpdatesGiveTheSameModel) {
+  const std::string expected = weights_after({});
+  const std::string file = plan_file(
+      "update: speculative\nweights: {home: host}\nstates: {home: disk, in_ram: 0.5}\n"
+      "gradients: host\nupdate_on: host\n");
+  EXPECT_EQ(weights_after(with_disk({"--set", "plan=" + file})), expected);
+}
+
+TEST_F(Plans, MayBeMadeByAPolicyThatSwapsAnAmount) {
+  const std::string expected = weights_after({});
+  const std::string file = plan_file("policy: lohan_serial\nswap_bytes: 64KiB\n");
+  EXPECT_EQ(weights_after(with_disk({"--set", "plan=" + file})), expected);
+  EXPECT_THAT(test::read_bytes(output() / "plan.yaml"), HasSubstr("action: host"));
+}
+
 TEST_F(Plans, MayChangeWhereARunIsResumed) {
   const std::string expected = weights_after({});
   ASSERT_EQ(run({"train", run_file(), "--set", "resume=never"}).exit_code, 0);

@@ -33,13 +33,6 @@ Model model_of(const Setting& setting, const GoldenModel& golden) {
                     setting.precision == Precision::kF32 ? DType::kF32 : DType::kBF16);
 }
 
-BatchShape shape_of(const Setting& setting) {
-  return {.tokens = setting.micro_batches == 1 ? 160 : 96,
-          .max_segments = 6,
-          .positions = 160,
-          .micro_batches = setting.micro_batches};
-}
-
 // Four sequences, dealt evenly to the micro-batches.
 std::vector<PackedBatch> batches_of(const GoldenModel& golden, const Setting& setting, int step) {
   const Json batch = golden.expected.at("batches").at(static_cast<std::size_t>(step % 2));
@@ -89,6 +82,13 @@ std::string Setting::name() const {
 
 ModelGraph graph_of(const Setting& setting) {
   return model_of(setting, load_golden_model(setting.model)).graph;
+}
+
+BatchShape shape_of(const Setting& setting) {
+  return {.tokens = setting.micro_batches == 1 ? 160 : 96,
+          .max_segments = 6,
+          .positions = 160,
+          .micro_batches = setting.micro_batches};
 }
 
 Outcome run(const Setting& setting,

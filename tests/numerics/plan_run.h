@@ -24,6 +24,7 @@ struct Setting {
 };
 
 ModelGraph graph_of(const Setting& setting);
+BatchShape shape_of(const Setting& setting);
 
 struct Outcome {
   std::vector<float> numbers;  // losses, norms, masters, moments

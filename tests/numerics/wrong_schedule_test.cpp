@@ -42,12 +42,17 @@ Plan streaming_plan() {
   plan.blocks.states = {Tier::kDisk};
   plan.order = UpdateOrder::kOptimized;
   plan.chunk = 65536;
+  plan.weight_window = 0;
   return plan;
 }
 
 bool is_caught(const std::function<void(LoweredPass&)>& tamper,
                const std::array<LaneSpeed, kLaneCount>& speeds = {}) {
-  return !is_same(run(kControl, streaming_plan(), tamper, speeds), resident(kControl));
+  try {
+    return !is_same(run(kControl, streaming_plan(), tamper, speeds), resident(kControl));
+  } catch (const DeviceError&) {
+    return true;  // a checksum of the disk store may see it before the numbers do
+  }
 }
 
 TEST(WrongSchedule, OfNothingChangedIsNotCaught) {
@@ -56,22 +61,19 @@ TEST(WrongSchedule, OfNothingChangedIsNotCaught) {
 }
 
 TEST(WrongSchedule, WithAMissingDependencyIsCaught) {
-  // The first layer computes before its weights have come over a slow link.
+  // The first norm of the first layer computes before its gain, the last of the layer's weights,
+  // has come over a slow link. What it depends on else was there before the layer began.
   std::array<LaneSpeed, kLaneCount> slow{};
-  slow[static_cast<std::size_t>(Lane::kH2d)].latency = Seconds{0.002};
+  slow[static_cast<std::size_t>(Lane::kH2d)].latency = Seconds{0.005};
   EXPECT_TRUE(is_caught(
       [](LoweredPass& pass) {
         const OpId use = find_op(pass.schedule, [](const Op& op) {
           return op.kind == OpKind::kForward && op.block == BlockId{1};
         });
-        for (std::size_t i = 0; i < pass.schedule.ops().size(); ++i) {
-          const OpId op = make_id<OpId>(i);
-          if (pass.schedule[op].lane != Lane::kCompute || op < use) continue;
-          const auto after = pass.schedule.after(op);
-          for (const OpId before : std::vector<OpId>(after.begin(), after.end())) {
-            if (pass.schedule[before].lane != Lane::kH2d) continue;
-            pass.schedule = pass.schedule.without_dependency(op, before);
-          }
+        const auto after = pass.schedule.after(use);
+        for (const OpId before : std::vector<OpId>(after.begin(), after.end())) {
+          if (pass.schedule[before].lane != Lane::kH2d) continue;
+          pass.schedule = pass.schedule.without_dependency(use, before);
         }
       },
       slow));
