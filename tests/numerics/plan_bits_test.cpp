@@ -197,6 +197,22 @@ TEST_P(PlanBits, AreThoseOfTheResidentPlanForSpeculativeUpdates) {
   }
 }
 
+// Weights on the device alternate with what is frozen among them.
+TEST(PlanBitsOfFrozenParameters, AreThoseOfTheResidentPlanForSpeculativeUpdates) {
+  const Setting setting{"llama_tied", Precision::kBF16, 2, true, true};
+  int frozen = 0;
+  for (const Tensor& tensor : test::graph_of(setting).tensors) {
+    frozen += tensor.kind == TensorKind::kParameter && !tensor.is_trainable ? 1 : 0;
+  }
+  EXPECT_GT(frozen, 2);
+  for (const Tier home : {Tier::kDevice, Tier::kHost}) {
+    Plan plan;
+    plan.update = UpdateTime::kSpeculative;
+    plan.blocks.weights = {home};
+    EXPECT_TRUE(is_same(run(setting, plan), resident(setting))) << name_of(home);
+  }
+}
+
 TEST_P(PlanBits, AreThoseOfTheResidentPlanForRandomPlans) {
   const ModelGraph graph = test::graph_of(GetParam());
   const Outcome& expected = resident(GetParam());

@@ -29,8 +29,14 @@ Json widened(const Json& config) {
 }
 
 Model model_of(const Setting& setting, const GoldenModel& golden) {
-  return make_model(widened(golden.config),
-                    setting.precision == Precision::kF32 ? DType::kF32 : DType::kBF16);
+  Model model = make_model(widened(golden.config),
+                           setting.precision == Precision::kF32 ? DType::kF32 : DType::kBF16);
+  for (Tensor& tensor : model.graph.tensors) {
+    const bool is_query = tensor.name.find("q_proj") != std::string::npos;
+    const bool is_frozen = setting.freezes && (is_query || tensor.shape.size() == 1);
+    if (is_frozen) tensor.is_trainable = false;
+  }
+  return model;
 }
 
 // Four sequences, dealt evenly to the micro-batches.
@@ -66,6 +72,7 @@ void add_states(Engine& engine, Outcome& outcome) {
     std::vector<float> values(static_cast<std::size_t>(element_count(graph[source.parameter], {})));
     states.read_master(source.parameter, values);
     outcome.numbers.insert(outcome.numbers.end(), values.begin(), values.end());
+    if (!graph[source.parameter].is_trainable) continue;
     for (const char* moment : {"momentum", "variance"}) {
       states.read_moment(source.parameter, moment, values);
       outcome.numbers.insert(outcome.numbers.end(), values.begin(), values.end());
@@ -77,7 +84,7 @@ void add_states(Engine& engine, Outcome& outcome) {
 
 std::string Setting::name() const {
   return model + (precision == Precision::kF32 ? "_fp32_" : "_bf16_") +
-         std::to_string(micro_batches) + (clips ? "_clipped" : "");
+         std::to_string(micro_batches) + (clips ? "_clipped" : "") + (freezes ? "_frozen" : "");
 }
 
 ModelGraph graph_of(const Setting& setting) {

@@ -18,7 +18,8 @@ struct Setting {
   std::string model;  // a golden model whose family is taken, wide enough for blocks of many chunks
   Precision precision = Precision::kF32;
   int micro_batches = 1;
-  bool clips = false;  // some steps, not all; and one step has gradients that are not finite
+  bool clips = false;    // some steps, not all; and one step has gradients that are not finite
+  bool freezes = false;  // what projects to queries, and the gains, do not train
 
   std::string name() const;
 };
