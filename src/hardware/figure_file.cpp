@@ -31,6 +31,7 @@ std::string write_rates(const std::vector<DiskRate>& rates) {
   };
   if (rates.size() == 1) return write(rates[0]);
   std::vector<std::string> items;
+  items.reserve(rates.size());
   for (const DiskRate& rate : rates) items.push_back(write(rate));
   return write_list(items, 8);
 }

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "longhaul/config/value_type.h"
 #include "longhaul/core/error.h"
@@ -45,6 +47,18 @@ double scale_of(std::string_view suffix, const UnitOfFigure& unit) {
   const char letter = prefix[0] == 'K' ? 'k' : prefix[0];
   if (prefix.size() != 1 || std::strchr(unit.prefixes, letter) == nullptr) return 0.0;
   return factor_of(letter, is_binary);
+}
+
+// The prefixes with which `number` is at least 1, and none.
+std::vector<std::string> prefixes_for(double number, const UnitOfFigure& unit) {
+  std::vector<std::string> prefixes;
+  for (const char* prefix = unit.prefixes; *prefix != '\0'; ++prefix) {
+    if (number < factor_of(*prefix, false)) continue;
+    if (&unit == &kSize) prefixes.push_back({*prefix, 'i'});
+    prefixes.emplace_back(1, *prefix);
+  }
+  prefixes.emplace_back();
+  return prefixes;
 }
 
 std::string write_scaled(double number, const std::string& prefix, const UnitOfFigure& unit) {
@@ -141,30 +155,14 @@ bool read_quantity(const std::string& text, const UnitOfFigure& unit, double& nu
 }
 
 std::string write_quantity(double number, const UnitOfFigure& unit) {
-  if (&unit == &kTime) {
-    for (const char* prefix : {"", "m", "u", "n"}) {
-      const double scale = scale_of(prefix + std::string(unit.symbol), unit);
-      if (number < scale) continue;
-      std::string text = write_scaled(number, prefix, unit);
-      double back = 0.0;
-      if (read_quantity(text, unit, back) && back == number) return text;
-    }
-    return write_scaled(number, "", unit);
-  }
-  // The shortest text among the prefixes that read back exactly.
+  // The shortest text that reads back exactly; of equally short ones the first.
   std::string best;
-  const auto consider = [&](const std::string& prefix) {
+  for (const std::string& prefix : prefixes_for(number, unit)) {
     std::string text = write_scaled(number, prefix, unit);
     double back = 0.0;
-    if (!read_quantity(text, unit, back) || back != number) return;
-    if (best.empty() || text.size() < best.size()) best = std::move(text);
-  };
-  for (const char* prefix = unit.prefixes; *prefix != '\0'; ++prefix) {
-    if (number < factor_of(*prefix, false)) continue;
-    if (&unit == &kSize) consider(std::string{*prefix, 'i'});
-    consider(std::string{*prefix});
+    const bool is_exact = read_quantity(text, unit, back) && back == number;
+    if (is_exact && (best.empty() || text.size() < best.size())) best = std::move(text);
   }
-  consider("");
   return best;
 }
 
