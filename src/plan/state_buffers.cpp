@@ -62,6 +62,26 @@ class StreamOf {
   std::vector<StatePiece> pieces_;
 };
 
+// The streams of a block. What the device computes with stays in one piece.
+std::vector<std::vector<StatePiece>> add_streams(const Block& block,
+                                                 const BlockPlan& how,
+                                                 const BlockLayout& layout,
+                                                 const StateFormat& format,
+                                                 const Slots& slots,
+                                                 Emitter& emit) {
+  Slots weights = slots;
+  if (slots.end > 0 && how.weights.tier == Tier::kDevice) weights.end = layout.elements;
+  std::vector<std::vector<StatePiece>> streams;
+  for (const StateStream& stream : format.streams) {
+    const bool is_weight = streams.empty();
+    StreamOf pieces(
+        concat(stream.name, " of ", block.name), stream.dtype, is_weight ? weights : slots, emit);
+    streams.push_back(is_weight ? pieces.at(how.weights, layout.elements)
+                                : pieces.at(how.states, layout.trainable));
+  }
+  return streams;
+}
+
 // The elements whose gradient is kept after a step.
 StatePiece add_pending(const Block& block,
                        const BlockPlan& how,
@@ -110,26 +130,16 @@ StateBuffers add_state_buffers(const ModelGraph& graph,
     const BlockPlan& how = plan.of(block);
     states.layouts.push_back(make_layout(graph, make_id<BlockId>(b)));
     const BlockLayout& layout = states.layouts.back();
-    const Slots slots = slots_of(plan, how, is_trained ? layout.trainable : 0, slot);
-    Slots weight_slots = slots;  // what the device computes with stays in one piece
-    if (slots.end > 0 && how.weights.tier == Tier::kDevice) weight_slots.end = layout.elements;
-    auto& streams = states.streams.emplace_back();
-    for (std::size_t s = 0; s < format.streams.size(); ++s) {
-      const StateStream& stream = format.streams[s];
-      StreamOf pieces(concat(stream.name, " of ", block.name),
-                      stream.dtype,
-                      s == 0 ? weight_slots : slots,
-                      emit);
-      streams.push_back(s == 0 ? pieces.at(how.weights, layout.elements)
-                               : pieces.at(how.states, layout.trainable));
-    }
+    const std::int64_t trainable = is_trained ? layout.trainable : 0;
+    states.streams.push_back(
+        add_streams(block, how, layout, format, slots_of(plan, how, trainable, slot), emit));
     const Bytes weights{layout.elements * size_of(format.weight())};
     states.weight_copies.push_back(
         how.keeps_weights_on_device
             ? emit.add_buffer("copy of the weights of " + block.name, Tier::kDevice, weights, true)
             : BufferId{});
     states.pending_gradients.push_back(
-        add_pending(block, how, plan, is_trained ? layout.trainable : 0, format.transport(), emit));
+        add_pending(block, how, plan, trainable, format.transport(), emit));
     is_pending = is_pending || states.pending_gradients.back().count > 0;
   }
   for (std::size_t t = 0; t < graph.tensors.size(); ++t) {
