@@ -43,13 +43,17 @@ std::optional<DiskFailure> DiskChannel::run(const DiskCall& call) {
   begun_ = 0;
   failure_.reset();
   for (;;) {
-    while (begun_ < call_.memory.size() && !free_slots_.empty() && !failure_) {
-      const std::uint32_t slot = free_slots_.back();
-      free_slots_.pop_back();
-      begin(slot);
-    }
+    begin_more();
     if (free_slots_.size() == pieces_.size()) return failure_;
     advance(queue_->wait());
+  }
+}
+
+void DiskChannel::begin_more() {
+  while (begun_ < call_.memory.size() && !free_slots_.empty() && !failure_) {
+    const std::uint32_t slot = free_slots_.back();
+    free_slots_.pop_back();
+    begin(slot);
   }
 }
 
@@ -117,10 +121,14 @@ void DiskChannel::advance(const Completion& completion) {
   if (moved < left && !failure_) {
     if (is_put_off && piece.attempts < kMostAttempts) return start(completion.tag);
     fail(piece, code == 0 ? DiskFailure::Kind::kEndsEarly : DiskFailure::Kind::kRefused, code);
-  } else if (!failure_) {
-    finish(piece);
   }
+  const Piece arrived = piece;
+  const bool uses_copy = arrived.transferred.data() != arrived.memory.data();
+  if (uses_copy && !failure_) finish(arrived);
   free_slots_.push_back(completion.tag);
+  if (uses_copy || failure_) return;
+  begin_more();  // the disk works on while this piece is looked at
+  finish(arrived);
 }
 
 void DiskChannel::finish(const Piece& piece) {

@@ -61,6 +61,7 @@ class DiskChannel {
   };
 
   Piece next_piece(std::uint32_t slot) const;
+  void begin_more();
   void begin(std::uint32_t slot);
   void start(std::uint32_t slot);
   void advance(const Completion& completion);
