@@ -15,6 +15,12 @@ namespace {
 
 using testing::HasSubstr;
 
+struct StepOutcome {
+  bool was_reached = false;  // the fault
+  bool had_begun = false;    // the step, when the fault came
+  std::string error;         // of the step
+};
+
 class DeviceFaults : public DeviceConformance {
  protected:
   // Drivers start threads of their own when they are first used, and keep them.
@@ -27,6 +33,9 @@ class DeviceFaults : public DeviceConformance {
     const auto device = make_device();
     Executor(placed, *device, script).run();
   }
+
+  // A small step on a disk whose request number `request` meets its fault.
+  StepOutcome step_with_fault(FaultyDisk& disk, std::int64_t request);
 };
 
 // The message of the DeviceError that the pass ends with.
@@ -157,6 +166,28 @@ TEST_P(DeviceFaults, AFaultInAnyOpOfAStepIsReportedAndTheDeviceGoesOn) {
   expect_threads(threads);
 }
 
+StepOutcome DeviceFaults::step_with_fault(FaultyDisk& disk, std::int64_t request) {
+  const int failing = -1;
+  const SmallStep step(GetParam(), failing);
+  const PlacedSchedule placed = place(step.script.schedule());
+  std::unique_ptr<Device> device;
+  try {
+    device = make_device(4_MiB, &disk);
+    step.write_disk(*device, placed, numbers(65536, 5));
+  } catch (const IoError&) {
+    return {true};
+  }
+  if (disk.calls() > request) return {true};  // a refusal that the store goes on without
+  Executor executor(placed, *device, step.script);
+  std::string error;
+  try {
+    executor.run();
+  } catch (const DeviceError& failure) {
+    error = failure.what();
+  }
+  return {disk.calls() > request, true, error};
+}
+
 // EIO at every request that reaches the disk, one at a time.
 TEST_P(DeviceFaults, AnErrorOfTheDiskNamesOpAndLane) {
   bool failed_read = false;
@@ -164,32 +195,32 @@ TEST_P(DeviceFaults, AnErrorOfTheDiskNamesOpAndLane) {
   for (std::int64_t request = 0;; ++request) {
     ASSERT_LT(request, 200) << "the step has fewer requests";
     FaultyDisk disk(request, EIO);
-    const int failing = -1;
-    const SmallStep step(GetParam(), failing);
-    const PlacedSchedule placed = place(step.script.schedule());
-    std::unique_ptr<Device> device;
-    try {
-      device = make_device(4_MiB, &disk);
-      step.write_disk(*device, placed, numbers(65536, 5));
-    } catch (const IoError&) {
-      continue;  // the step had not begun
-    }
-    if (disk.calls() > request) continue;  // a refusal that the store goes on without
-    Executor executor(placed, *device, step.script);
-    try {
-      executor.run();
-      if (disk.calls() <= request) break;
-      ADD_FAILURE() << "request " << request << ": the error was lost";
-    } catch (const DeviceError& error) {
-      const std::string what = error.what();
-      EXPECT_THAT(what, HasSubstr("Input/output error"));
-      EXPECT_THAT(what, HasSubstr("copy on lane disk_"));
-      failed_read |= what.find("disk_read") != std::string::npos;
-      failed_write |= what.find("disk_write") != std::string::npos;
-    }
+    const StepOutcome outcome = step_with_fault(disk, request);
+    if (!outcome.was_reached) break;
+    if (!outcome.had_begun) continue;
+    EXPECT_THAT(outcome.error, HasSubstr("Input/output error")) << "request " << request;
+    EXPECT_THAT(outcome.error, HasSubstr("copy on lane disk_"));
+    failed_read |= outcome.error.find("disk_read") != std::string::npos;
+    failed_write |= outcome.error.find("disk_write") != std::string::npos;
   }
   EXPECT_TRUE(failed_read);
   EXPECT_TRUE(failed_write);
+}
+
+// A bit that changes in every transfer, one at a time: each one that reads ends the step.
+TEST_P(DeviceFaults, BytesThatChangedOnTheDiskNameOpAndLane) {
+  int found = 0;
+  for (std::int64_t request = 0;; ++request) {
+    ASSERT_LT(request, 200) << "the step has fewer requests";
+    FaultyDisk disk(request, 0, Fault::kChanged);
+    const StepOutcome outcome = step_with_fault(disk, request);
+    if (!outcome.was_reached) break;
+    if (outcome.error.empty()) continue;
+    EXPECT_THAT(outcome.error, HasSubstr("copy on lane disk_read: "));
+    EXPECT_THAT(outcome.error, HasSubstr("are not what was written"));
+    ++found;
+  }
+  EXPECT_EQ(found, 3);  // one transfer per block
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds,

@@ -9,16 +9,25 @@
 #include <memory>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "longhaul/io/disk_ops.h"
 
 namespace longhaul::test {
 
-// Passes every request on to the system, except the `failing`-th one (from 0), which returns
-// `code`. Every transfer counts, through io_uring or not; close() does not.
+// What becomes of the chosen request.
+enum class Fault : std::uint8_t {
+  kError,    // it returns the error code
+  kShort,    // a transfer moves a sector at most
+  kChanged,  // a read brings one bit changed
+};
+
+// Passes every request on to the system, except the `failing`-th one (from 0). Every transfer
+// counts, through io_uring or not; close() does not.
 class FaultyDisk final : public DiskOps {
  public:
-  FaultyDisk(std::int64_t failing, int code) : failing_(failing), code_(code) {}
+  FaultyDisk(std::int64_t failing, int code, Fault fault = Fault::kError)
+      : failing_(failing), code_(code), fault_(fault) {}
 
   // Requests counted so far; more than `failing` when the fault was reached.
   std::int64_t calls() const { return calls_; }
@@ -47,16 +56,21 @@ class FaultyDisk final : public DiskOps {
               std::int64_t offset,
               std::span<std::byte> out,
               std::size_t& transferred) override {
-    if (fails()) return code_;
+    const bool is_hit = is_next();
+    if (is_hit && fault_ == Fault::kError) return code_;
+    if (is_hit && fault_ == Fault::kShort) out = first_sector(out);
     const int error = system_disk().read_at(descriptor, offset, limited(out), transferred);
     transferred = std::min(transferred, transfer_limit_);
+    if (is_hit && fault_ == Fault::kChanged) change(out);
     return error;
   }
   int write_at(int descriptor,
                std::int64_t offset,
                std::span<const std::byte> bytes,
                std::size_t& transferred) override {
-    if (fails()) return code_;
+    const bool is_hit = is_next();
+    if (is_hit && fault_ == Fault::kError) return code_;
+    if (is_hit && fault_ == Fault::kShort) bytes = first_sector(bytes);
     const int error = system_disk().write_at(descriptor, offset, limited(bytes), transferred);
     transferred = std::min(transferred, transfer_limit_);
     return error;
@@ -86,13 +100,15 @@ class FaultyDisk final : public DiskOps {
       return inner_->register_memory(memory);
     }
     void start(const Transfer& transfer) override {
+      if (transfer.tag >= under_way_.size()) under_way_.resize(transfer.tag + 1);
+      under_way_[transfer.tag] = transfer;
       Transfer shorter = transfer;
       shorter.memory = disk_->limited(transfer.memory);
       inner_->start(shorter);
     }
     Completion wait() override {
       Completion completion = inner_->wait();
-      if (disk_->fails()) completion.result = -disk_->code_;
+      if (disk_->is_next()) disk_->spoil(completion, under_way_[completion.tag]);
       if (disk_->transfer_limit_ != SIZE_MAX) {
         const auto limit = static_cast<std::int64_t>(disk_->transfer_limit_);
         completion.result = std::min(completion.result, limit);
@@ -103,9 +119,29 @@ class FaultyDisk final : public DiskOps {
    private:
     FaultyDisk* disk_;
     std::unique_ptr<TransferQueue> inner_;
+    std::vector<Transfer> under_way_;  // by tag
   };
 
-  bool fails() { return calls_++ == failing_; }
+  bool is_next() { return calls_++ == failing_; }
+  bool fails() { return is_next() && fault_ == Fault::kError; }
+
+  template <class Bytes>
+  static Bytes first_sector(Bytes bytes) {
+    return bytes.first(std::min<std::size_t>(bytes.size(), 4096));
+  }
+  static void change(std::span<std::byte> bytes) { bytes.front() ^= std::byte{0x10}; }
+  // What has been moved beyond the first sector is not reported.
+  void spoil(Completion& completion, const Transfer& transfer) const {
+    switch (fault_) {
+      case Fault::kError: completion.result = -code_; break;
+      case Fault::kShort:
+        completion.result = std::min<std::int64_t>(completion.result, 4096);
+        break;
+      case Fault::kChanged:
+        if (!transfer.is_write) change(transfer.memory);
+        break;
+    }
+  }
 
   // Direct transfers are of whole sectors; what is above the limit is not reported.
   template <class Bytes>
@@ -116,6 +152,7 @@ class FaultyDisk final : public DiskOps {
 
   std::int64_t failing_;
   int code_;
+  Fault fault_;
   std::atomic<std::int64_t> calls_{0};
   std::atomic<int> open_files_{0};
   std::size_t transfer_limit_ = SIZE_MAX;
