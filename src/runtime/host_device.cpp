@@ -15,8 +15,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A link of a set speed: a copy ends no earlier than the link would have carried it after the copy
-// before. Belongs to one thread.
+// A link of a set speed: a copy takes at least as long as the link would. Where the system wakes
+// the thread too late, the next copy makes up for it, as on a link that does not wait for threads.
+// Belongs to one thread.
 class Pace {
  public:
   explicit Pace(const LaneSpeed& speed) : speed_(speed) {}
@@ -27,16 +28,20 @@ class Pace {
         speed_.latency.value +
         (speed_.rate.rate > 0.0 ? static_cast<double>(size.count) / speed_.rate.rate : 0.0);
     if (seconds == 0.0) return;
-    free_ = std::max(free_, begin_) +
-            std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    const auto time =
+        std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    const Clock::time_point due = begin_ + time - late_;
+    late_ = {};
+    if (Clock::now() - begin_ >= time) return;           // the copy itself is slower than the link
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);  // else every copy sleeps 50 us too long
-    std::this_thread::sleep_until(free_);
+    std::this_thread::sleep_until(due);
+    late_ = Clock::now() - due;
   }
 
  private:
   LaneSpeed speed_;
   Clock::time_point begin_;
-  Clock::time_point free_;
+  Clock::duration late_{};  // how long after its time the copy before ended
 };
 
 class HostDevice final : public Device {
