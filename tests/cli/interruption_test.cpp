@@ -2,9 +2,15 @@
 // command goes on to the same bits.
 #include <chrono>
 #include <csignal>
+#include <cstdint>
+#include <cstring>
 #include <thread>
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "longhaul/core/json.h"
 
 #include "small_run.h"
 
@@ -74,6 +80,43 @@ class Interruption : public test::SmallRun {
             "training={steps: 40, precision: bf16}",
             "--set",
             "checkpoint.every=5"};
+  }
+
+  // With the states in a store on disk, unless a later setting says otherwise.
+  Words on_disk(Words words) const {
+    const Words more{"--set",
+                     "limits.disk=[{path: " + folder_.path().string() + ", capacity: 1GiB}]",
+                     "--set",
+                     "plan=zero_infinity"};
+    words.insert(words.begin() + 2, more.begin(), more.end());
+    return words;
+  }
+
+  // The error of the long run when `damage` does something to the file of its store in the middle.
+  std::string error_after(const std::function<void(int, off_t)>& damage) const {
+    test::Process process(LONGHAUL_PROGRAM, on_disk(long_run(output())));
+    process.wait_for("checkpoint " + (output() / "checkpoints/step-10").string());
+    const int store = ::open(store_of(process.id()).c_str(), O_RDWR | O_CLOEXEC);
+    struct stat status {};
+    EXPECT_EQ(::fstat(store, &status), 0);
+    damage(store, status.st_size);
+    ::close(store);
+    const test::Outcome outcome = process.wait();
+    EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
+    EXPECT_THAT(half_written(output_files()), IsEmpty());
+    return outcome.err;
+  }
+
+  // The unnamed file of the store of a process, by a name that others can open.
+  std::string store_of(pid_t id) const {
+    for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(id) + "/fd")) {
+      std::error_code ignored;
+      const std::string target = fs::read_symlink(entry.path(), ignored).string();
+      if (target.starts_with(folder_.path().string()) && target.ends_with(" (deleted)")) {
+        return entry.path().string();
+      }
+    }
+    return {};
   }
 
   // What the long run comes to when nothing disturbs it.
@@ -198,6 +241,63 @@ TEST_F(Interruption, ByAFullDiskAtTheModelKeepsTheOneBefore) {
 
   EXPECT_EQ(train().exit_code, 0);
   EXPECT_EQ(output_files().at("model/LICENSE").size(), 1'000'000U);
+}
+
+TEST_F(Interruption, ByADiskTooFullForItsStatesLeavesNoTrace) {
+  const test::Files before = files();
+  const test::Outcome outcome = run(on_disk({"train", run_file()}), full_after(100'000));
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr(folder_.path().string() + ": cannot reserve room"));
+  EXPECT_THAT(outcome.err, HasSubstr("needs 1.00 MiB, free "));
+  EXPECT_THAT(test::changes(before, files()), IsEmpty());
+}
+
+TEST_F(Interruption, ByStatesThatChangedOnTheDiskGoesOnFromTheCheckpoint) {
+  const std::string error = error_after([](int store, off_t size) {
+    const std::string other(static_cast<std::size_t>(size), '\xA5');
+    EXPECT_EQ(::pwrite(store, other.data(), other.size(), 0), size);
+    EXPECT_EQ(::fsync(store), 0);
+  });
+  EXPECT_THAT(error, HasSubstr("are not what was written"));
+  EXPECT_THAT(error, HasSubstr("resume from the checkpoint"));
+  expect_resumes_like_undisturbed();
+}
+
+TEST_F(Interruption, ByStatesThatTheDiskLostGoesOnFromTheCheckpoint) {
+  const std::string error =
+      error_after([](int store, off_t) { EXPECT_EQ(::ftruncate(store, 0), 0); });
+  EXPECT_THAT(error, HasSubstr("on lane disk_read: " + folder_.path().string() + ": cannot read"));
+  EXPECT_THAT(error, HasSubstr("nothing more is moved"));
+  expect_resumes_like_undisturbed();
+}
+
+TEST_F(Interruption, ByAGradientThatIsNoNumberWritesNoCheckpoint) {
+  // The gain of the last norm is finite, and what it is multiplied with is not any more.
+  std::string bytes = test::read_bytes(weights());
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  const Json tensors = Json::parse(bytes.substr(sizeof(header), header), weights());
+  const std::vector<Json> range = tensors.at("model.norm.weight").at("data_offsets").elements();
+  const float huge = 3e38F;
+  for (std::int64_t at = range[0].as_int(); at < range[1].as_int(); at += sizeof(huge)) {
+    std::memcpy(bytes.data() + sizeof(header) + header + at, &huge, sizeof(huge));
+  }
+  test::write_bytes(weights(), bytes);
+
+  for (const char* plan : {"resident", "lohan"}) {
+    const test::Outcome outcome = run(on_disk({"train",
+                                               run_file(),
+                                               "--set",
+                                               "checkpoint.every=1",
+                                               "--set",
+                                               "training.max_grad_norm=none",
+                                               "--set",
+                                               std::string("plan=") + plan}));
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.err, HasSubstr("step 1: 27136 gradient elements are NaN or infinite"));
+    EXPECT_FALSE(fs::exists(output() / "checkpoints")) << plan;
+    EXPECT_FALSE(fs::exists(output() / "model")) << plan;
+  }
 }
 
 }  // namespace

@@ -99,6 +99,22 @@ TEST_F(Plans, ThatDoNotFitSayWhatIsNeeded) {
   expect_refusal({"train", run_file(), "--set", "device.memory=1KiB"}, "device memory: needs ");
 }
 
+TEST_F(Plans, ThatNeedMoreOfAFolderThanTheyMayTakeSayHowMuch) {
+  expect_refusal({"train",
+                  run_file(),
+                  "--set",
+                  "plan=zero_infinity",
+                  "--set",
+                  "limits.disk=[{path: " + folder_.path().string() + ", capacity: 1048575}]"},
+                 "disk store: needs 1.00 MiB, but its folders may take 0 B in whole stripes");
+}
+
+TEST_F(Plans, OfAnotherModelAreRefusedByTheBlockThatIsMissing) {
+  const std::string file = plan_file("blocks: {layer 7: {update_on: host}}\n");
+  expect_refusal({"train", run_file(), "--set", "plan=" + file},
+                 "blocks: layer 7: the model has no such block; it has embedding to head");
+}
+
 TEST_F(Plans, AreRefusedByFileAndLine) {
   expect_refusal({"train", run_file(), "--set", "plan=" + plan_file("group: 1\nupdat: x\n")},
                  "plan.yaml:2: updat: unknown key");

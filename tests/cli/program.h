@@ -64,6 +64,7 @@ class Process {
     err_ = err[0];
   }
 
+  pid_t id() const { return id_; }
   void signal(int number) const { ::kill(id_, number); }
 
   // Returns when `text` has appeared on stdout, or stdout has ended.
