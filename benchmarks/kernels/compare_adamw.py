@@ -45,7 +45,7 @@ def make_contestants(library_path, count, threads):
     maps = []
 
     def tensor(dtype, value):
-        memory = mmap.mmap(-1, count * dtype.itemsize)
+        memory = mmap.mmap(-1, count * dtype.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         memory.madvise(mmap.MADV_HUGEPAGE)
         maps.append(memory)
         return torch.frombuffer(memory, dtype=dtype).fill_(value)
@@ -85,12 +85,13 @@ def make_contestants(library_path, count, threads):
                                     address(half_gradient), size, 2)
 
     def roofline(bytes_per_parameter):
-        # Multiplied by one, so the gradients stay; as often as it takes to move so many bytes.
+        # Multiplied by one, so that the numbers stay; one array after the other, each read and written.
         def run():
-            left = count * bytes_per_parameter // 8  # fp32 numbers, each read and written
-            while left > 0:
-                library.longhaul_read_modify_write(pool, address(gradient), ctypes.c_int64(min(left, count)))
-                left -= count
+            left = count * bytes_per_parameter // 8
+            for values in (gradient, momentum, variance, weight):
+                part = min(left, count)
+                library.longhaul_read_modify_write(pool, address(values), ctypes.c_int64(part))
+                left -= part
         return run
 
     check_agreement(torch, weight, momentum, variance, [torch_adamw.step, their_adamw.step, ours_fp32], torch_adamw, their_adamw)
