@@ -64,10 +64,15 @@ struct ScratchOf {
     const std::int64_t library = products(std::max(n.width, rows), element_size, workers);
     if (kind == OpKind::kLogits) return library + n.width * element_size + kBufferSlack;
     const std::int64_t logits = rows * n.rows * element_size;
-    const bool is_split = shape.tokens > rows;
-    const std::int64_t sums = is_split ? n.rows * n.width * 4 : 0;
-    const std::int64_t tiles = is_split ? workers * kHeadTileRows * n.width * element_size : 0;
-    return logits + library + sums + tiles + 4 * kBufferSlack;
+    const bool is_summed = shape.tokens > rows && element_size == 2;
+    return logits + library + (is_summed ? head_sums(n, rows) : 0) + 4 * kBufferSlack;
+  }
+
+  // fp32 sums of the weight's gradient, hidden of a tile, per worker a block of columns of logits.
+  std::int64_t head_sums(const HeadLoss& n, std::int64_t rows) const {
+    const std::int64_t sums = chunks(n.rows, kHeadSumRows) * kHeadSumRows * n.width * 4;
+    const std::int64_t pairs = chunks(rows, 2) * 2;
+    return sums + pairs * n.width * 2 + workers * pairs * kHeadSumRows * 2;
   }
 
   // Logits of a tile, three statistics per token, the gradient of hidden as a part and as a sum.

@@ -10,6 +10,8 @@ namespace longhaul {
 inline constexpr std::int64_t kProductTileRows = 256;
 // Output tiles of a head's weight gradient: rows of the vocabulary.
 inline constexpr std::int64_t kHeadTileRows = 512;
+// The same where several token tiles are summed.
+inline constexpr std::int64_t kHeadSumRows = 64;
 // Elements whose squares are summed into one partial sum of the gradient norm.
 inline constexpr std::int64_t kNormChunkElements = 65536;
 
