@@ -84,7 +84,7 @@ std::string to_text(const RunSummary& summary) {
 }
 
 std::string to_text(const Evaluation& evaluation) {
-  return fmt::format("loss {:.4f} (perplexity {:.4g}) on {} samples, {} target tokens, {}",
+  return fmt::format("loss {:.6f} (perplexity {:.4g}) on {} samples, {} target tokens, {}",
                      evaluation.loss,
                      std::exp(evaluation.loss),
                      grouped(evaluation.samples),

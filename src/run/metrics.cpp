@@ -30,6 +30,16 @@ std::string to_line(const StepMetrics& metrics) {
          '\n';
 }
 
+std::string to_line(std::int64_t step, const Evaluation& evaluation) {
+  return Json::make_object({{"step", step},
+                            {"loss", evaluation.loss},
+                            {"samples", evaluation.samples},
+                            {"target_tokens", evaluation.target_tokens},
+                            {"seconds", evaluation.time.value}})
+             .dump() +
+         '\n';
+}
+
 // JSON has no NaN: a number that is not finite is written as null.
 double number_of(const Json& json, std::string_view key) {
   const Json value = json.at(key);
@@ -47,33 +57,44 @@ StepMetrics parse_line(std::string_view line, const std::string& place) {
           .time = {number_of(json, "seconds")}};
 }
 
+// Calls visit(step, line without its end, place) for every whole line.
+template <class Visit>
+void for_each_line(const std::string& file, Visit visit) {
+  const std::string text = read_text_file(file);
+  std::size_t begin = 0;
+  std::int64_t number = 0;
+  std::int64_t last_step = 0;
+  for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
+    const std::string_view line = std::string_view(text).substr(begin, end - begin);
+    const std::string place = concat(file, ":", ++number);
+    const std::int64_t step = Json::parse(line, place).as_int("step");
+    if (step <= last_step) {
+      throw FormatError(concat(place, ": step ", step, ", expected a later one"));
+    }
+    visit(step, line, place);
+    last_step = step;
+    begin = end + 1;
+  }
+}
+
 }  // namespace
 
 std::vector<StepMetrics> read_metrics(const std::string& file) {
-  const std::string text = read_text_file(file);
   std::vector<StepMetrics> metrics;
-  std::size_t begin = 0;
-  for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
-    const std::string place = concat(file, ":", metrics.size() + 1);
-    metrics.push_back(parse_line(std::string_view(text).substr(begin, end - begin), place));
-    const bool is_in_order =
-        metrics.size() < 2 || metrics[metrics.size() - 2].step < metrics.back().step;
-    if (!is_in_order) {
-      throw FormatError(concat(place, ": step ", metrics.back().step, ", expected a later one"));
-    }
-    begin = end + 1;
-  }
+  for_each_line(file, [&](std::int64_t, std::string_view line, const std::string& place) {
+    metrics.push_back(parse_line(line, place));
+  });
   return metrics;
 }
 
 MetricsWriter::MetricsWriter(std::string file, std::int64_t last_step) : file_(std::move(file)) {
   if (std::filesystem::exists(file_)) {
     std::string kept;
-    for (const StepMetrics& metrics : read_metrics(file_)) {
-      if (metrics.step > last_step) break;
-      kept += to_line(metrics);
-      last_step_ = metrics.step;
-    }
+    for_each_line(file_, [&](std::int64_t step, std::string_view line, const std::string&) {
+      if (step > last_step) return;
+      kept.append(line).push_back('\n');
+      last_step_ = step;
+    });
     write_text_file(file_, kept);
   }
   descriptor_ = ::open(file_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
@@ -85,14 +106,21 @@ MetricsWriter::~MetricsWriter() {
 }
 
 void MetricsWriter::append(const StepMetrics& metrics) {
-  require(metrics.step > last_step_,
+  append_line(metrics.step, to_line(metrics));
+}
+
+void MetricsWriter::append(std::int64_t step, const Evaluation& evaluation) {
+  append_line(step, to_line(step, evaluation));
+}
+
+void MetricsWriter::append_line(std::int64_t step, const std::string& line) {
+  require(step > last_step_,
           file_,
           ": step ",
-          metrics.step,
+          step,
           " after step ",
           last_step_,
           ", expected a later one");
-  const std::string line = to_line(metrics);
   // O_APPEND and one call: the line goes to the kernel as a whole, so a process that dies leaves
   // whole lines. Only a full disk takes a part of it; that part is taken back.
   const off_t end = ::lseek(descriptor_, 0, SEEK_END);
@@ -104,7 +132,7 @@ void MetricsWriter::append(const StepMetrics& metrics) {
     }
     throw IoError(file_, "cannot be written", code);
   }
-  last_step_ = metrics.step;
+  last_step_ = step;
 }
 
 }  // namespace longhaul

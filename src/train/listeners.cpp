@@ -29,17 +29,21 @@ class MetricsListener final : public StepListener {
 
 class EvaluationListener final : public StepListener {
  public:
-  explicit EvaluationListener(const EvaluationRules& rules) : rules_(rules) {}
+  explicit EvaluationListener(const EvaluationRules& rules)
+      : rules_(rules), writer_(rules.folder.evaluations_file().string(), rules.steps_done) {}
 
   void after_step(const StepEvent& event) override {
     if (rules_.stop.load() || !is_due(event, rules_.every)) return;
     const Evaluation evaluation =
         evaluate_dataset(rules_.engine, rules_.held_out, rules_.rules, {}, rules_.stop);
-    if (!rules_.stop.load()) rules_.observer.on_evaluation(event.metrics.step, evaluation);
+    if (rules_.stop.load()) return;
+    writer_.append(event.metrics.step, evaluation);
+    rules_.observer.on_evaluation(event.metrics.step, evaluation);
   }
 
  private:
   EvaluationRules rules_;
+  MetricsWriter writer_;
 };
 
 class CheckpointListener final : public StepListener {

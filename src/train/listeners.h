@@ -18,12 +18,15 @@ std::unique_ptr<StepListener> make_metrics_listener(const RunFolder& folder,
 
 struct EvaluationRules {
   Engine& engine;
+  const RunFolder& folder;
   const Dataset& held_out;
   PackingRules rules;
   std::optional<std::int64_t> every;  // steps; and always at the end
+  std::int64_t steps_done;
   TrainObserver& observer;
   const std::atomic<bool>& stop;
 };
+// One line of evaluations.jsonl an evaluation, and the observer's on_evaluation.
 std::unique_ptr<StepListener> make_evaluation_listener(const EvaluationRules& rules);
 
 struct CheckpointRules {

@@ -155,9 +155,11 @@ void Trainer::add_listeners() {
   listeners_.push_back(make_metrics_listener(folder_, progression_.step, observer_));
   if (data_.held_out.size() > 0) {
     listeners_.push_back(make_evaluation_listener({.engine = *engine_,
+                                                   .folder = folder_,
                                                    .held_out = data_.held_out,
                                                    .rules = rules_.packing,
                                                    .every = config_.training.eval_every,
+                                                   .steps_done = progression_.step,
                                                    .observer = observer_,
                                                    .stop = context_.stop}));
   }

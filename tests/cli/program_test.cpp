@@ -95,28 +95,29 @@ TEST_F(RunFile, TrainsAndSaysWhatItDoes) {
                                                "bf16}\ndevice: {threads: 2}\n")});
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_EQ(outcome.err, "longhaul: warning: this is no real training\n");
-  EXPECT_EQ(outcome.out,
-            "longhaul train\n"
-            "  model       m (llama), 134,515,008 parameters\n"
-            "  data        1,200 samples to train on, 60 held out, 3 left out, micro-batches 97.4 "
-            "% full\n"
-            "  batch       8,192 tokens a step in micro-batches of 2,048, samples of at most "
-            "1,024\n"
-            "  steps       3\n"
-            "  states      weight bf16, remainder int16\n"
-            "  device      host, 2 threads\n"
-            "  memory      1.00 GiB planned\n"
-            "    weights                        256 MiB\n"
-            "    saved tensors                  768 MiB\n"
-            "  output      out\n"
-            "step 1/3  loss 2.0000  grad norm 1.25  learning rate 2e-05  4000 tokens/s  ETA 4.00 "
-            "s\n"
-            "step 3/3  loss 0.6667  grad norm 1.25  learning rate 2e-05  4000 tokens/s  ETA 0.00 "
-            "us\n"
-            "step 3/3  held-out loss 1.5000 (perplexity 4.482) on 60 samples, 3,400 target tokens, "
-            "2.00 s\n"
-            "step 3/3  checkpoint out/checkpoints/step-4\n"
-            "the trained model is in out/model\n");
+  EXPECT_EQ(
+      outcome.out,
+      "longhaul train\n"
+      "  model       m (llama), 134,515,008 parameters\n"
+      "  data        1,200 samples to train on, 60 held out, 3 left out, micro-batches 97.4 "
+      "% full\n"
+      "  batch       8,192 tokens a step in micro-batches of 2,048, samples of at most "
+      "1,024\n"
+      "  steps       3\n"
+      "  states      weight bf16, remainder int16\n"
+      "  device      host, 2 threads\n"
+      "  memory      1.00 GiB planned\n"
+      "    weights                        256 MiB\n"
+      "    saved tensors                  768 MiB\n"
+      "  output      out\n"
+      "step 1/3  loss 2.0000  grad norm 1.25  learning rate 2e-05  4000 tokens/s  ETA 4.00 "
+      "s\n"
+      "step 3/3  loss 0.6667  grad norm 1.25  learning rate 2e-05  4000 tokens/s  ETA 0.00 "
+      "us\n"
+      "step 3/3  held-out loss 1.500000 (perplexity 4.482) on 60 samples, 3,400 target tokens, "
+      "2.00 s\n"
+      "step 3/3  checkpoint out/checkpoints/step-4\n"
+      "the trained model is in out/model\n");
 }
 
 TEST_F(RunFile, TakesSettingsFromTheCommandLine) {
@@ -168,7 +169,7 @@ TEST(Eval, PrintsTheLossOfAFile) {
   const test::Outcome outcome = run({"eval", "m", "a \"b\".jsonl"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.out,
-            "loss 1.5000 (perplexity 4.482) on 11 samples, 3,400 target tokens, 2.00 s\n");
+            "loss 1.500000 (perplexity 4.482) on 11 samples, 3,400 target tokens, 2.00 s\n");
 }
 
 TEST(Eval, TakesAFileNamedLikeAWord) {

@@ -71,6 +71,20 @@ TEST_F(MetricsFile, DropsStepsBeyondTheCheckpointWhenARunIsResumed) {
   }
 }
 
+TEST_F(MetricsFile, HoldsEvaluationsInTheSameWay) {
+  const Evaluation evaluation{2.0625, /*samples=*/64, /*target_tokens=*/936, {1.5}};
+  for (const std::int64_t last_kept : {0, 20}) {
+    MetricsWriter writer(file(), last_kept);
+    writer.append(last_kept + 20, evaluation);
+    EXPECT_THROW(writer.append(last_kept + 20, evaluation), InvalidArgument);
+    writer.append(last_kept + 37, evaluation);
+  }
+  const std::string rest =
+      ",\"loss\":2.0625,\"samples\":64,\"target_tokens\":936,\"seconds\":1.5}\n";
+  EXPECT_EQ(read_text_file(file()),
+            "{\"step\":20" + rest + "{\"step\":40" + rest + "{\"step\":57" + rest);
+}
+
 TEST_F(MetricsFile, DropsATornLastLine) {
   write_steps(0, 1, 2);
   append_text("{\"step\":3,\"lo");

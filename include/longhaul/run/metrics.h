@@ -1,4 +1,5 @@
-// metrics.jsonl: one JSON object per step, in the order of steps.
+// metrics.jsonl, one JSON object per step, and evaluations.jsonl, one per evaluation; both in the
+// order of steps.
 #pragma once
 
 #include <cstdint>
@@ -20,22 +21,32 @@ struct StepMetrics {
   Seconds time;  // wall clock of the step; "seconds" in the file
 };
 
-// Appends to a file. Every line is written whole and flushed before append() returns, so a crash
-// leaves whole lines.
+struct Evaluation {
+  double loss = 0.0;  // natural logarithm, mean over target tokens
+  std::int64_t samples = 0;
+  std::int64_t target_tokens = 0;
+  Seconds time;
+};
+
+// Appends lines to a file. Every line is written whole and flushed before append() returns, so a
+// crash leaves whole lines.
 class MetricsWriter {
  public:
   // Opens or creates `file` and drops every line of a step beyond `last_step`, and a torn last
-  // line: a resumed run has one line per step. Throws IoError; FormatError when a whole line is no
-  // metrics line.
+  // line: a resumed run has one line per step. Throws IoError; FormatError when a whole line has no
+  // step.
   MetricsWriter(std::string file, std::int64_t last_step);
   ~MetricsWriter();
   MetricsWriter(const MetricsWriter&) = delete;
   MetricsWriter& operator=(const MetricsWriter&) = delete;
 
-  // Throws InvalidArgument unless metrics.step is larger than every step in the file; IoError.
+  // Throws InvalidArgument unless the step is larger than every step in the file; IoError.
   void append(const StepMetrics& metrics);
+  void append(std::int64_t step, const Evaluation& evaluation);
 
  private:
+  void append_line(std::int64_t step, const std::string& line);
+
   std::string file_;
   int descriptor_ = -1;
   std::int64_t last_step_ = 0;

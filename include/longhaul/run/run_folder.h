@@ -4,6 +4,7 @@
 //   plan.yaml             when and where everything happened
 //   manifest.json         machine, device, versions
 //   metrics.jsonl         one line per step
+//   evaluations.jsonl     one line per evaluation
 //   checkpoints/step-N/   complete or not there
 //   model/                the trained model, a Hugging Face folder
 //   run.lock              held while a run writes
@@ -42,6 +43,7 @@ class RunFolder {
   std::filesystem::path plan_file() const { return path_ / "plan.yaml"; }
   std::filesystem::path manifest_file() const { return path_ / "manifest.json"; }
   std::filesystem::path metrics_file() const { return path_ / "metrics.jsonl"; }
+  std::filesystem::path evaluations_file() const { return path_ / "evaluations.jsonl"; }
   std::filesystem::path model_folder() const { return path_ / "model"; }
   // Where a checkpoint belongs; it must appear there in one step (AtomicFolder).
   std::filesystem::path checkpoint_folder(std::int64_t step) const;

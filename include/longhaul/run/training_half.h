@@ -47,13 +47,6 @@ struct RunSummary {
   RunConfig config;  // resolved
 };
 
-struct Evaluation {
-  double loss = 0.0;  // natural logarithm, mean over target tokens
-  std::int64_t samples = 0;
-  std::int64_t target_tokens = 0;
-  Seconds time;
-};
-
 struct TrainResult {
   std::int64_t steps = 0;  // done in all
   bool was_interrupted = false;
