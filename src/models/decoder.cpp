@@ -159,6 +159,28 @@ class DecoderBuilder {
   Model model_;
 };
 
+// What transformers takes where config.json says nothing.
+constexpr std::int64_t kDefaultWindow = 4096;
+constexpr std::int64_t kDefaultFullLayers = 28;
+
+// 0: none.
+std::int64_t window_of(const Json& config, SlidingLayers which) {
+  const bool is_used = which == SlidingLayers::kAll || config.bool_or("use_sliding_window", false);
+  if (!is_used) return 0;
+  return config.contains("sliding_window") ? size_or(config, "sliding_window", 0) : kDefaultWindow;
+}
+
+// Whether an element of layer_types says that its layer slides; only where it `may`, and always
+// where it `must`.
+bool named_sliding(const Json& type, bool may, bool must) {
+  const bool is_sliding = type.as_string() == "sliding_attention";
+  if (is_sliding && may) return true;
+  if (!must && type.as_string() == "full_attention") return false;
+  const char* expected = may ? "full_attention or sliding_attention" : "full_attention";
+  if (must) expected = "sliding_attention";
+  throw FormatError(concat(type.where(), ": got ", type.dump(), ", expected ", expected));
+}
+
 }  // namespace
 
 Model make_decoder(const Json& config, DType dtype, const DecoderOptions& options) {
@@ -167,25 +189,19 @@ Model make_decoder(const Json& config, DType dtype, const DecoderOptions& option
   return DecoderBuilder(config, dtype, options).build(is_tied);
 }
 
-std::vector<std::int64_t> sliding_windows(const Json& config, bool slides_by_default) {
-  const std::int64_t layers = layers_at(config, "num_hidden_layers");
-  std::vector<std::int64_t> windows(static_cast<std::size_t>(layers), 0);
-  const bool slides = slides_by_default || config.bool_or("use_sliding_window", false);
-  if (!slides || config.find("sliding_window").is_null()) return windows;
-  const std::int64_t window = size_at(config, "sliding_window");
+std::vector<std::int64_t> sliding_windows(const Json& config, SlidingLayers which) {
+  const std::int64_t window = window_of(config, which);
+  const std::int64_t first =
+      which == SlidingLayers::kAll ? 0 : config.int_or("max_window_layers", kDefaultFullLayers);
   const Json types = config.find("layer_types");
-  const std::int64_t first = slides_by_default ? 0 : config.int_or("max_window_layers", layers);
-  for (std::int64_t layer = 0; layer < layers; ++layer) {
-    bool is_sliding = layer >= first;
+  std::vector<std::int64_t> windows;
+  for (std::int64_t layer = 0; layer < layers_at(config, "num_hidden_layers"); ++layer) {
+    bool is_sliding = window > 0 && layer >= first;
     if (!types.is_null()) {
       const Json type = types.at(static_cast<std::size_t>(layer));
-      is_sliding = type.as_string() == "sliding_attention";
-      if (!is_sliding && type.as_string() != "full_attention") {
-        throw FormatError(concat(
-            type.where(), ": got ", type.dump(), ", expected full_attention or sliding_attention"));
-      }
+      is_sliding = named_sliding(type, window > 0, which == SlidingLayers::kAll && is_sliding);
     }
-    if (is_sliding) windows[static_cast<std::size_t>(layer)] = window;
+    windows.push_back(is_sliding ? window : 0);
   }
   return windows;
 }

@@ -46,10 +46,12 @@ struct DecoderOptions {
 
 Model make_decoder(const Json& config, DType dtype, const DecoderOptions& options);
 
-// Per layer: the window where the configuration makes it slide, else 0. `slides_by_default`: the
-// window applies wherever sliding_window is set (Mistral); otherwise use_sliding_window,
-// layer_types and max_window_layers decide (Qwen).
-std::vector<std::int64_t> sliding_windows(const Json& config, bool slides_by_default);
+// Per layer: its window, 0 where it sees everything, as transformers reads it: a sliding_window
+// that is missing means 4096, null means none. kAll: wherever there is a window (Mistral); kChosen:
+// use_sliding_window, layer_types and max_window_layers decide (Qwen). Throws FormatError where
+// layer_types says something else.
+enum class SlidingLayers { kAll, kChosen };
+std::vector<std::int64_t> sliding_windows(const Json& config, SlidingLayers which);
 
 // Frequencies of a rotary embedding over `dim` elements of a head, with the scaling of
 // rope_parameters (transformers 5) or rope_theta and rope_scaling (before).

@@ -6,7 +6,9 @@ namespace longhaul {
 
 Model make_mistral(const Json& config, DType dtype) {
   return make_decoder(
-      config, dtype, {.family = "mistral", .windows = sliding_windows(config, true)});
+      config,
+      dtype,
+      {.family = "mistral", .windows = sliding_windows(config, SlidingLayers::kAll)});
 }
 
 }  // namespace longhaul

@@ -5,10 +5,11 @@
 namespace longhaul {
 
 Model make_qwen2(const Json& config, DType dtype) {
-  return make_decoder(
-      config,
-      dtype,
-      {.family = "qwen2", .has_qkv_bias = true, .windows = sliding_windows(config, false)});
+  return make_decoder(config,
+                      dtype,
+                      {.family = "qwen2",
+                       .has_qkv_bias = true,
+                       .windows = sliding_windows(config, SlidingLayers::kChosen)});
 }
 
 }  // namespace longhaul

@@ -13,7 +13,7 @@ Model make_qwen3(const Json& config, DType dtype) {
                        .has_output_bias = has_attention_bias,
                        .has_query_key_norm = true,
                        .default_head_dim = 128,
-                       .windows = sliding_windows(config, false)});
+                       .windows = sliding_windows(config, SlidingLayers::kChosen)});
 }
 
 }  // namespace longhaul

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "longhaul/core/error.h"
 
@@ -46,6 +48,33 @@ void check_shapes(const ModelFolder& folder, const Model& model) {
                              ", expected ",
                              text_of(expected),
                              " from config.json"));
+  }
+}
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+// Tensors that older checkpoints store and no model reads as a parameter: constants, and a second
+// copy of a tied table.
+bool is_harmless(std::string_view name, const Model& model) {
+  const bool is_gpt2 = model.family == "gpt2";
+  return ends_with(name, ".rotary_emb.inv_freq") || name == "lm_head.weight" ||
+         (is_gpt2 && (ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias")));
+}
+
+// A tensor that the graph does not hold means that config.json describes another model.
+void check_nothing_is_left_out(const ModelFolder& folder, const Model& model) {
+  std::set<std::string_view> known;
+  for (const ParameterSource& source : model.sources) known.insert(folder.at(source.name).name);
+  for (const TensorSpec& spec : folder.tensors()) {
+    if (known.contains(spec.name) || is_harmless(spec.name, model)) continue;
+    throw FormatError(concat(folder.path().string(),
+                             ": tensor ",
+                             spec.name,
+                             " has no place in the ",
+                             model.family,
+                             " model that config.json describes"));
   }
 }
 
@@ -147,6 +176,7 @@ std::string config_with_dtype(const Json& config, DType dtype) {
 Model make_model(const ModelFolder& folder, DType dtype) {
   Model model = make_model(folder.config(), dtype);
   check_shapes(folder, model);
+  check_nothing_is_left_out(folder, model);
   return model;
 }
 

@@ -146,6 +146,13 @@ TEST_F(BadInput, MoreLayersThanThereAreWeightsFor) {
   expect_refusal(model() + "/config.json: num_hidden_layers: got 2000000000");
 }
 
+// A forward without them would be another model's.
+TEST_F(BadInput, WeightsThatTheModelWouldLeaveOut) {
+  configure("num_hidden_layers", 1);
+  expect_refusal(model() + ": tensor model.layers.1.");
+  expect_refusal(" has no place in the llama model that config.json describes");
+}
+
 TEST_F(BadInput, AMissingShard) {
   split_weights();
   expect_refusal(shard(2) + ": missing; model.safetensors.index.json names it");

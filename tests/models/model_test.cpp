@@ -1,6 +1,8 @@
 #include "longhaul/models/model.h"
 
 #include <cmath>
+#include <variant>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -64,6 +66,45 @@ TEST(MakeModel, RefusesWhatItWouldNotCompute) {
   EXPECT_NE(refusal(with("num_key_value_heads", Json(3))).find("num_attention_heads"),
             std::string::npos);
   EXPECT_NE(refusal(with("hidden_size", Json(0))).find("hidden_size"), std::string::npos);
+}
+
+std::vector<std::int64_t> windows_of(const Json& config) {
+  std::vector<std::int64_t> windows;
+  for (const Node& node : make_model(config, DType::kF32).graph.nodes) {
+    if (const auto* attention = std::get_if<Attention>(&node.kind)) {
+      windows.push_back(attention->window);
+    }
+  }
+  return windows;
+}
+
+Json with(Json config, const std::string& key, const Json& value) {
+  Json::Members members = config.members();
+  members.emplace_back(key, value);
+  return Json::make_object(members);
+}
+
+using Windows = std::vector<std::int64_t>;
+
+TEST(SlidingWindows, OfMistralAreOfEveryLayer) {
+  const Json mistral = with("model_type", Json("mistral"));
+  EXPECT_EQ(windows_of(with(mistral, "sliding_window", Json(7))), Windows(3, 7));
+  EXPECT_EQ(windows_of(with(mistral, "sliding_window", Json())), Windows(3, 0));
+  EXPECT_EQ(windows_of(mistral), Windows(3, 4096)) << "the default of transformers";
+  const Json full = Json::make_array(std::vector<Json>(3, Json("full_attention")));
+  EXPECT_NE(refusal(with(mistral, "layer_types", full)).find("layer_types"), std::string::npos);
+}
+
+TEST(SlidingWindows, OfQwenAreWhereItsOptionsSay) {
+  const Json qwen = with(with("model_type", Json("qwen2")), "sliding_window", Json(7));
+  EXPECT_EQ(windows_of(qwen), Windows(3, 0));
+  const Json sliding = with(qwen, "use_sliding_window", Json(true));
+  EXPECT_EQ(windows_of(sliding), Windows(3, 0)) << "28 layers see everything by default";
+  EXPECT_EQ(windows_of(with(sliding, "max_window_layers", Json(1))), (Windows{0, 7, 7}));
+  const Json types =
+      Json::make_array({Json("sliding_attention"), Json("full_attention"), Json("full_attention")});
+  EXPECT_EQ(windows_of(with(sliding, "layer_types", types)), (Windows{7, 0, 0}));
+  EXPECT_NE(refusal(with(qwen, "layer_types", types)).find("layer_types"), std::string::npos);
 }
 
 TEST(RotaryTables, HoldTheCosinesOfEveryPosition) {
