@@ -4,7 +4,8 @@
     python tests/golden/check_output_folder.py runs/first samples.jsonl --loss 2.718281
 
 samples.jsonl holds one sequence per line, {"tokens": [...], "labels": [...]}: labels as in README.md beside this file (-100 is
-no target); without them every token is a target; a bare list of ids is the same as tokens alone. The loss is the sum over
+no target); without them every token is a target; a bare list of ids is the same as tokens alone; {"messages": [...]} is a chat that
+the folder's tokenizer and template encode, whose targets are the replies (for templates that only ever append). The loss is the sum over
 all targets divided by their number, in fp32, every sequence by itself. Ends with 0 if it is within --tolerance of --loss.
 """
 
@@ -19,12 +20,29 @@ import transformers
 IGNORED = -100
 
 
-def read_samples(path):
-    samples = []
+def encode_chat(tokenizer, messages):
+    def ids_of(messages, is_prompt):
+        return tokenizer.apply_chat_template(messages, add_generation_prompt=is_prompt, tokenize=True, return_dict=False)
+
+    tokens = ids_of(messages, False)
+    labels = [IGNORED] * len(tokens)
+    for i, message in enumerate(messages):
+        if message["role"] == "assistant":
+            reply = slice(len(ids_of(messages[:i], True)), len(ids_of(messages[:i + 1], False)))
+            labels[reply] = tokens[reply]
+    return tokens, labels
+
+
+def read_samples(path, folder):
+    samples, tokenizer = [], None
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         sample = json.loads(line)
         if isinstance(sample, list):
             sample = dict(tokens=sample)
+        if "messages" in sample:
+            tokenizer = tokenizer or transformers.AutoTokenizer.from_pretrained(folder)
+            samples.append(encode_chat(tokenizer, sample["messages"]))
+            continue
         tokens, labels = sample["tokens"], sample.get("labels", sample["tokens"])
         if len(tokens) != len(labels):
             sys.exit(f"{path}:{number}: {len(tokens)} tokens and {len(labels)} labels")
@@ -66,7 +84,7 @@ def main():
     parser.add_argument("--tolerance", type=float, default=1e-5, help="relative (default: %(default)s)")
     arguments = parser.parse_args()
     transformers.utils.logging.disable_progress_bar()
-    loss, targets = mean_loss(load_model(arguments.model), read_samples(arguments.samples))
+    loss, targets = mean_loss(load_model(arguments.model), read_samples(arguments.samples, arguments.model))
     print(f"{arguments.model}: loss {loss!r} over {targets} targets")
     if arguments.loss is not None:
         error = abs(loss - arguments.loss) / abs(loss)
