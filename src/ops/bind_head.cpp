@@ -138,7 +138,6 @@ class HeadLossBody {
 }  // namespace
 
 OpBody bind_head_loss(const Binding& b) {
-  if (std::get<HeadLoss>(b.node().kind).tile_rows > 0) return bind_tiled_head(b);
   return HeadLossBody(b, std::get<HeadLoss>(b.node().kind));
 }
 
@@ -161,9 +160,10 @@ OpBody bind_sum_losses(const Binding& b) {
 OpBody bind_logits(const Binding& b) {
   const auto& n = std::get<HeadLoss>(b.node().kind);
   const std::int64_t row_bytes = n.width * size_of(b.dtype());
-  const Product product(matrix(b.write(0), b.dtype(), 1, n.rows, n.rows),
+  const std::int64_t rows = b.op.writes[0].size.count / size_of(b.dtype());
+  const Product product(matrix(b.write(0), b.dtype(), 1, rows, rows),
                         matrix(b.addresses.scratch, b.dtype(), 1, n.width, n.width),
-                        matrix(b.read(1), b.dtype(), n.width, n.rows, 1, n.width),
+                        matrix(b.read(1), b.dtype(), n.width, rows, 1, n.width),
                         false);
   const WorkerScratch library = b.worker_scratch(round_up(row_bytes, kPartAlignment));
   return [product,

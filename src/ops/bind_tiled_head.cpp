@@ -1,9 +1,7 @@
-// Head and loss in tiles of the vocabulary, for heads that are large against the device: the online
-// log-sum-exp of Milakov & Gimelshein 2018 over all tiles first, then each tile's logits once more
-// for its gradients. A tile's rows of the weight's gradient are one product, rounded once; the
-// gradient of hidden is summed over tiles in fp32, in order, and rounded once.
-
-#include <algorithm>
+// One tile of a head that is cut over the vocabulary: the online log-sum-exp of Milakov &
+// Gimelshein 2018 over all tiles first, then each tile's logits once more for its gradients. A
+// tile's rows of the weight's gradient are one product, rounded once; the gradient of hidden is
+// summed over tiles in fp32, in order, and rounded once.
 
 #include "longhaul/graph/run_rules.h"
 #include "longhaul/optim/step.h"
@@ -15,164 +13,161 @@ namespace {
 
 constexpr std::int64_t kPartAlignment = 256;
 
-struct VocabularyTile {
-  Product logits;
-  Product d_hidden;
-  std::vector<Product> d_weight;  // kHeadTileRows rows each
-  kernels::LogSumExpTile statistics;
-  kernels::CrossEntropyGradientTile gradient;
+// What both ops of a tile do first.
+struct TileLogits {
+  explicit TileLogits(const Binding& b)
+      : head(std::get<HeadLoss>(b.node().kind)),
+        tokens(b.shape.tokens),
+        first(b.op.first_element / head.width),
+        rows(b.op.reads[1].size.count / (head.width * size_of(b.dtype()))) {
+    const std::int64_t element = size_of(b.dtype());
+    bytes = round_up(tokens * std::min(head.tile_rows, head.rows) * element, kPartAlignment);
+    hidden = matrix(b.read(0), b.dtype(), tokens, head.width, head.width);
+    weight = matrix(b.read(1), b.dtype(), rows, head.width, head.width);
+    logits = matrix(b.addresses.scratch, b.dtype(), tokens, rows, rows);
+    product = Product(logits, hidden, weight.t(), false);
+  }
+
+  const HeadLoss& head;
+  std::int64_t tokens;
+  std::int64_t first;      // row of the vocabulary
+  std::int64_t rows;       // of the vocabulary
+  std::int64_t bytes = 0;  // of the logits, at the start of the scratch
+  at::Tensor hidden;       // [tokens, width]
+  at::Tensor weight;       // [rows, width]
+  at::Tensor logits;       // [tokens, rows]
+  Product product;
 };
 
-class TiledHeadBody {
- public:
-  TiledHeadBody(const Binding& b, const HeadLoss& n)
-      : kernels_(b.kernels),
-        pool_(b.pool()),
-        launch_(b.launch()),
-        dtype_(b.dtype()),
-        head_(n),
-        tokens_(b.shape.tokens) {
-    take_scratch(b);
-    if (b.op.writes.size() > 1) {
-      d_hidden_ = b.write(1);
-      d_weight_ = b.write(2);
-    }
-    for (std::int64_t row = 0; row < head_.rows; row += head_.tile_rows) add_tile(b, row);
-    loss_ = {.maximum = maximum_,
-             .sum = sum_,
-             .target_logit = target_logit_,
-             .targets = b.read_as<std::int32_t>(2),
-             .loss = b.write_as<float>(0),
-             .rows = tokens_};
-    check(loss_);
-  }
+// The statistics of a pass over the tiles, [3, tokens].
+struct Statistics {
+  float* maximum;
+  float* sum;
+  float* target_logit;
 
-  void operator()() const {
-    for (const VocabularyTile& tile : tiles_) {
-      run({&tile.logits});
-      kernels_.log_sum_exp_tile(tile.statistics, launch_);
-    }
-    kernels_.cross_entropy_loss(loss_, launch_);
-    if (d_hidden_ == nullptr && d_weight_ == nullptr) return;
-    for (const VocabularyTile& tile : tiles_) {
-      run({&tile.logits});
-      kernels_.cross_entropy_gradient_tile(tile.gradient, launch_);
-      std::vector<const Product*> products;
-      if (d_hidden_ != nullptr) products.push_back(&tile.d_hidden);
-      for (const Product& product : tile.d_weight) products.push_back(&product);
-      run(products);
-      if (d_hidden_ != nullptr && tiles_.size() > 1) add_hidden(tile);
-    }
-  }
-
- private:
-  void take_scratch(const Binding& b) {
-    const std::int64_t element = size_of(dtype_);
-    std::int64_t end = 0;
-    const auto take = [&](std::int64_t size) {
-      std::byte* part = b.addresses.scratch + end;
-      end += round_up(size, kPartAlignment);
-      return part;
-    };
-    logits_ = take(tokens_ * std::min(head_.tile_rows, head_.rows) * element);
-    maximum_ = reinterpret_cast<float*>(take(tokens_ * 4));
-    sum_ = reinterpret_cast<float*>(take(tokens_ * 4));
-    target_logit_ = reinterpret_cast<float*>(take(tokens_ * 4));
-    partial_ = take(tokens_ * head_.width * element);
-    hidden_sums_ = reinterpret_cast<float*>(take(tokens_ * head_.width * 4));
-    library_ = b.worker_scratch(end);
-  }
-
-  void add_tile(const Binding& b, std::int64_t row) {
-    const std::int64_t element = size_of(dtype_);
-    const std::int64_t width = head_.width;
-    const std::int64_t tile_rows = std::min(head_.tile_rows, head_.rows - row);
-    const bool is_alone = tile_rows == head_.rows;
-    const at::Tensor hidden = matrix(b.read(0), dtype_, tokens_, width, width);
-    const at::Tensor logits = matrix(logits_, dtype_, tokens_, tile_rows, tile_rows);
-    const at::Tensor weight =
-        matrix(b.read(1) + row * width * element, dtype_, tile_rows, width, width);
-    VocabularyTile tile{.logits = Product(logits, hidden, weight.t(), false)};
-    tile.statistics = {.logits = logits_,
-                       .targets = b.read_as<std::int32_t>(2),
-                       .maximum = maximum_,
-                       .sum = sum_,
-                       .target_logit = target_logit_,
-                       .rows = tokens_,
-                       .columns = tile_rows,
-                       .first_column = row,
-                       .dtype = dtype_};
-    check(tile.statistics);
-    tile.gradient = {.logits = logits_,
-                     .targets = b.read_as<std::int32_t>(2),
-                     .maximum = maximum_,
-                     .sum = sum_,
-                     .scale = &b.read_as<StepScalars>(3)->inverse_target_tokens,
-                     .rows = tokens_,
-                     .columns = tile_rows,
-                     .first_column = row,
-                     .dtype = dtype_};
-    check(tile.gradient);
-    if (d_hidden_ != nullptr) {
-      std::byte* const out = is_alone ? d_hidden_ : partial_;
-      tile.d_hidden = Product(matrix(out, dtype_, tokens_, width, width), logits, weight, false);
-    }
-    for (std::int64_t at = 0; d_weight_ != nullptr && at < tile_rows; at += kHeadTileRows) {
-      const std::int64_t count = std::min(kHeadTileRows, tile_rows - at);
-      std::byte* const out = d_weight_ + (row + at) * width * element;
-      tile.d_weight.emplace_back(
-          matrix(out, dtype_, count, width, width), logits.narrow(1, at, count).t(), hidden, false);
-    }
-    tiles_.push_back(std::move(tile));
-  }
-
-  void add_hidden(const VocabularyTile& tile) const {
-    const std::int64_t count = tokens_ * head_.width;
-    if (&tile == &tiles_.back()) {
-      kernels_.finish_accumulation({.accumulator = hidden_sums_,
-                                    .gradient = partial_,
-                                    .tied = nullptr,
-                                    .transport = d_hidden_,
-                                    .count = count,
-                                    .dtype = dtype_},
-                                   launch_);
-      return;
-    }
-    kernels_.accumulate({.accumulator = hidden_sums_,
-                         .gradient = partial_,
-                         .count = count,
-                         .is_first = &tile == &tiles_.front(),
-                         .dtype = dtype_},
-                        launch_);
-  }
-
-  void run(const std::vector<const Product*>& products) const {
-    run_products(products, pool_, library_);
-  }
-
-  const kernels::KernelTable& kernels_;
-  ThreadPool& pool_;
-  kernels::Launch launch_;
-  DType dtype_;
-  HeadLoss head_;
-  std::int64_t tokens_;
-  std::byte* logits_ = nullptr;  // [tokens, tile_rows]
-  float* maximum_ = nullptr;     // [tokens], likewise the next two
-  float* sum_ = nullptr;
-  float* target_logit_ = nullptr;
-  std::byte* partial_ = nullptr;  // [tokens, width]
-  float* hidden_sums_ = nullptr;  // [tokens, width]
-  std::byte* d_hidden_ = nullptr;
-  std::byte* d_weight_ = nullptr;
-  WorkerScratch library_;
-  std::vector<VocabularyTile> tiles_;
-  kernels::CrossEntropyLoss loss_{};
+  Statistics(std::byte* data, std::int64_t tokens)
+      : maximum(reinterpret_cast<float*>(data)),
+        sum(maximum + tokens),
+        target_logit(sum + tokens) {}
 };
 
 }  // namespace
 
-OpBody bind_tiled_head(const Binding& b) {
-  return TiledHeadBody(b, std::get<HeadLoss>(b.node().kind));
+OpBody bind_head_statistics(const Binding& b) {
+  const TileLogits tile(b);
+  const Statistics statistics(b.write(0), tile.tokens);
+  const auto* targets = b.read_as<std::int32_t>(2);
+  OpBody fold = call(b,
+                     b.kernels.log_sum_exp_tile,
+                     kernels::LogSumExpTile{.logits = b.addresses.scratch,
+                                            .targets = targets,
+                                            .maximum = statistics.maximum,
+                                            .sum = statistics.sum,
+                                            .target_logit = statistics.target_logit,
+                                            .rows = tile.tokens,
+                                            .columns = tile.rows,
+                                            .first_column = tile.first,
+                                            .dtype = b.dtype()});
+  OpBody losses;
+  if (b.write(1) != nullptr) {
+    losses = call(b,
+                  b.kernels.cross_entropy_loss,
+                  kernels::CrossEntropyLoss{.maximum = statistics.maximum,
+                                            .sum = statistics.sum,
+                                            .target_logit = statistics.target_logit,
+                                            .targets = targets,
+                                            .loss = b.write_as<float>(1),
+                                            .rows = tile.tokens});
+  }
+  return [product = tile.product,
+          fold = std::move(fold),
+          losses = std::move(losses),
+          &pool = b.pool(),
+          library = b.worker_scratch(tile.bytes)] {
+    const Product* const one = &product;
+    run_products({&one, 1}, pool, library);
+    fold();
+    if (losses) losses();
+  };
+}
+
+namespace {
+
+// Adds the tile's part of the gradient of hidden to the sums; the last tile rounds them.
+OpBody add_hidden(const Binding& b, const std::byte* part, std::int64_t count) {
+  if (b.write(0) == nullptr) {
+    return call(b,
+                b.kernels.accumulate,
+                kernels::Accumulate{.accumulator = b.write_as<float>(2),
+                                    .gradient = part,
+                                    .count = count,
+                                    .is_first = !b.accumulates(2),
+                                    .dtype = b.dtype()});
+  }
+  return call(b,
+              b.kernels.finish_accumulation,
+              kernels::FinishAccumulation{.accumulator = b.write_as<float>(2),
+                                          .gradient = part,
+                                          .tied = nullptr,
+                                          .transport = b.write(0),
+                                          .count = count,
+                                          .dtype = b.dtype()});
+}
+
+}  // namespace
+
+OpBody bind_head_gradient(const Binding& b) {
+  const TileLogits tile(b);
+  const std::int64_t width = tile.head.width;
+  const std::int64_t element = size_of(b.dtype());
+  const Statistics statistics(b.read(4), tile.tokens);
+  OpBody differentiate = call(
+      b,
+      b.kernels.cross_entropy_gradient_tile,
+      kernels::CrossEntropyGradientTile{.logits = b.addresses.scratch,
+                                        .targets = b.read_as<std::int32_t>(2),
+                                        .maximum = statistics.maximum,
+                                        .sum = statistics.sum,
+                                        .scale = &b.read_as<StepScalars>(3)->inverse_target_tokens,
+                                        .rows = tile.tokens,
+                                        .columns = tile.rows,
+                                        .first_column = tile.first,
+                                        .dtype = b.dtype()});
+  std::vector<Product> products;
+  OpBody add;
+  std::int64_t library = tile.bytes;
+  if (b.write(0) != nullptr || b.write(2) != nullptr) {
+    std::byte* out = b.write(0);
+    if (b.write(2) != nullptr) {
+      out = b.addresses.scratch + tile.bytes;
+      library += round_up(tile.tokens * width * element, kPartAlignment);
+      add = add_hidden(b, out, tile.tokens * width);
+    }
+    products.emplace_back(
+        matrix(out, b.dtype(), tile.tokens, width, width), tile.logits, tile.weight, false);
+  }
+  for (std::int64_t row = 0; b.write(1) != nullptr && row < tile.rows; row += kHeadTileRows) {
+    const std::int64_t count = std::min(kHeadTileRows, tile.rows - row);
+    products.emplace_back(
+        matrix(b.write(1) + row * width * element, b.dtype(), count, width, width),
+        tile.logits.narrow(1, row, count).t(),
+        tile.hidden,
+        false);
+  }
+  return [logits = tile.product,
+          differentiate = std::move(differentiate),
+          products = std::move(products),
+          add = std::move(add),
+          &pool = b.pool(),
+          library = b.worker_scratch(library)] {
+    const Product* const one = &logits;
+    run_products({&one, 1}, pool, library);
+    differentiate();
+    std::vector<const Product*> all;
+    for (const Product& product : products) all.push_back(&product);
+    run_products(all, pool, library);
+    if (add) add();
+  };
 }
 
 }  // namespace longhaul

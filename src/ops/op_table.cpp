@@ -22,6 +22,8 @@ class HostOpTable final : public OpTable {
       case OpKind::kForward: return bind_forward(b);
       case OpKind::kBackward: return bind_backward(b);
       case OpKind::kHeadLoss: return bind_head_loss(b);
+      case OpKind::kHeadStatistics: return bind_head_statistics(b);
+      case OpKind::kHeadGradient: return bind_head_gradient(b);
       case OpKind::kSumLosses: return bind_sum_losses(b);
       case OpKind::kAccumulate: return bind_accumulate(b);
       case OpKind::kRound: return bind_round(b);

@@ -12,6 +12,13 @@ constexpr Bytes kWorthWaiting = 64_KiB;
 
 }  // namespace
 
+Operand part_of(const Operand& whole, const ElementRange& range, std::int64_t element_size) {
+  if (range.count == 0) return whole;
+  return {whole.buffer,
+          whole.offset + Bytes{range.first * element_size},
+          Bytes{range.count * element_size}};
+}
+
 BufferId Emitter::add_buffer(const std::string& name, Tier tier, Bytes size, bool is_persistent) {
   return schedule_.add_buffer({name, tier, size, is_persistent});
 }

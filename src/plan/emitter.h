@@ -3,12 +3,24 @@
 // follows from the data; what is named is only how far ahead transfers may run.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "longhaul/schedule/schedule.h"
 
 namespace longhaul {
+
+// Elements of a parameter; none stand for all of it.
+struct ElementRange {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+};
+
+// The elements of `range` within an operand that holds all of a parameter.
+Operand part_of(const Operand& whole, const ElementRange& range, std::int64_t element_size);
 
 class Emitter {
  public:

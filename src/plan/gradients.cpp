@@ -6,6 +6,12 @@
 #include "longhaul/graph/backward.h"
 
 namespace longhaul {
+namespace {
+
+// One part of a gradient is written while the one before it leaves.
+constexpr int kPartSlots = 2;
+
+}  // namespace
 
 Gradients::Gradients(const ModelGraph& graph,
                      const StateFormat& format,
@@ -57,17 +63,35 @@ Operand& Gradients::sums(Operand& array, BlockId block, Tier tier) {
              emit_.add_buffer("sums of gradients of " + graph_[block].name, tier, size));
 }
 
-GradientTarget Gradients::target(const Node& node, TensorId parameter, int micro_batch) {
-  const BlockId block = graph_[parameter].block;
+bool Gradients::leaves_at_once(TensorId parameter) const {
+  return sums_on_host() || (plan_.embeds_on_host && is_tied(parameter)) ||
+         states_[graph_[parameter].block.index()].leaves_in_parts;
+}
+
+GradientTarget Gradients::target(const Node& node,
+                                 TensorId parameter,
+                                 int micro_batch,
+                                 const ElementRange& part) {
   if (is<Embedding>(node)) return table_target(parameter);
-  if (sums_on_host() || (plan_.embeds_on_host && is_tied(parameter))) {
-    const std::string name = concat("d_", graph_[parameter].name, "[", micro_batch, "]");
-    const Bytes size{element_count(graph_[parameter], shape_) * size_of(transport_)};
-    return {emit_.whole(emit_.add_buffer(name, Tier::kDevice, size))};
+  const BlockId block = graph_[parameter].block;
+  const bool waits_on_device = how(block).gradients == Tier::kDevice;
+  if (part.count > 0 && shape_.micro_batches == 1 && !is_tied(parameter) && !waits_on_device) {
+    states_[block.index()].leaves_in_parts = true;
   }
-  State& state = states_[block.index()];
-  const Operand& all = gradients(state.device, block, Tier::kDevice);
-  return {slot_of(all, parameter, transport_)};
+  const std::string name = concat("d_", graph_[parameter].name);
+  const std::int64_t element = size_of(transport_);
+  if (leaves_at_once(parameter)) {
+    const std::int64_t all = element_count(graph_[parameter], shape_);
+    const Bytes size{(part.count > 0 ? part.count : all) * element};
+    if (part.count > 0) {
+      const auto found = leaving_.try_emplace(parameter, name, Tier::kDevice, size, kPartSlots);
+      return {found.first->second.next(emit_, size)};
+    }
+    return {
+        emit_.whole(emit_.add_buffer(concat(name, "[", micro_batch, "]"), Tier::kDevice, size))};
+  }
+  const Operand& all = gradients(states_[block.index()].device, block, Tier::kDevice);
+  return {part_of(slot_of(all, parameter, transport_), part, element)};
 }
 
 // Rows are added to what is there: zeros, earlier micro-batches, or the head's gradient.
@@ -103,18 +127,21 @@ GradientTarget Gradients::table_target(TensorId table) {
 bool Gradients::wrote(const Node& node,
                       TensorId parameter,
                       int micro_batch,
-                      const Operand& gradient) {
+                      const Operand& gradient,
+                      const ElementRange& part) {
   State& state = states_[graph_[parameter].block.index()];
   if (is<Embedding>(node)) {
     if (shape_.micro_batches > 1 && is_last(micro_batch)) round_table(parameter);
     if (plan_.embeds_on_host && is_last(micro_batch)) mark_on_host(parameter);
   } else if (shape_.micro_batches > 1) {
-    accumulate(node, parameter, micro_batch, gradient);
-  } else if (plan_.embeds_on_host && is_tied(parameter)) {
-    const BlockId block = graph_[parameter].block;
-    const Operand& all = gradients(state.host, block, Tier::kHost);
-    emit_.copy(gradient, slot_of(all, parameter, transport_));
+    accumulate(node, parameter, micro_batch, gradient, part);
+  } else if (leaves_at_once(parameter)) {
+    const Operand& all = gradients(state.host, graph_[parameter].block, Tier::kHost);
+    emit_.copy(gradient, part_of(slot_of(all, parameter, transport_), part, size_of(transport_)));
+    mark_on_host(parameter);
   }
+  const bool is_more = part.first + part.count < element_count(graph_[parameter], shape_);
+  if (part.count > 0 && is_more) return false;
   return --state.left == 0;
 }
 
@@ -126,26 +153,50 @@ void Gradients::mark_on_host(TensorId parameter) {
   }
 }
 
+// A gradient on the host, in a slot where it comes in parts. The last one of a tied table waits as
+// a whole for the embedding's.
+Operand Gradients::send(TensorId parameter,
+                        int micro_batch,
+                        const Operand& gradient,
+                        const ElementRange& part) {
+  const std::string name = concat("d_", graph_[parameter].name, "[", micro_batch, "] on the host");
+  Operand here;
+  if (is_last(micro_batch) && is_tied(parameter)) {
+    Operand& whole = head_last_[parameter];
+    if (!whole.exists()) {
+      const Bytes size{element_count(graph_[parameter], shape_) * size_of(transport_)};
+      whole = emit_.whole(emit_.add_buffer(name, Tier::kHost, size));
+    }
+    here = part_of(whole, part, size_of(transport_));
+  } else if (part.count > 0) {
+    const auto found =
+        arrived_.try_emplace(parameter, name, Tier::kHost, gradient.size, kPartSlots);
+    here = found.first->second.next(emit_, gradient.size);
+  } else {
+    here = emit_.whole(emit_.add_buffer(name, Tier::kHost, gradient.size));
+  }
+  emit_.copy(gradient, here);
+  return here;
+}
+
 // Adds a micro-batch's rounded gradient to the fp32 sum; the last one is added and rounded in one.
 void Gradients::accumulate(const Node& node,
                            TensorId parameter,
                            int micro_batch,
-                           const Operand& gradient) {
+                           const Operand& gradient,
+                           const ElementRange& part) {
   const BlockId block = graph_[parameter].block;
   State& state = states_[block.index()];
   const Tier tier = plan_.accumulators;
-  Operand here = gradient;
-  if (tier == Tier::kHost) {
-    const std::string name = emit_.schedule()[gradient.buffer].name + " on the host";
-    here = emit_.whole(emit_.add_buffer(name, Tier::kHost, gradient.size));
-    emit_.copy(gradient, here);
-  }
-  if (is_last(micro_batch) && is_tied(parameter)) {
-    head_last_[parameter] = here;  // the embedding is still to come
+  const Operand here =
+      tier == Tier::kHost ? send(parameter, micro_batch, gradient, part) : gradient;
+  if (is_last(micro_batch) && is_tied(parameter)) {  // the embedding is still to come
+    if (tier == Tier::kDevice) head_last_[parameter] = slot_of(state.device, parameter, transport_);
     return;
   }
   Operand& all_sums = tier == Tier::kHost ? state.host_sums : state.device_sums;
-  const Operand sum = slot_of(sums(all_sums, block, tier), parameter, DType::kF32);
+  const Operand sum = part_of(
+      slot_of(sums(all_sums, block, tier), parameter, DType::kF32), part, size_of(DType::kF32));
   Op op{.kind = is_last(micro_batch) ? OpKind::kRound : OpKind::kAccumulate,
         .lane = tier == Tier::kHost ? Lane::kHost : Lane::kCompute,
         .node = make_id<NodeId>(static_cast<std::size_t>(&node - graph_.nodes.data())),
@@ -154,9 +205,10 @@ void Gradients::accumulate(const Node& node,
   if (is_last(micro_batch)) {
     Operand& all = tier == Tier::kHost ? state.host : state.device;
     op.reads = {sum, here, {}};
-    op.writes = {slot_of(gradients(all, block, tier), parameter, transport_)};
+    op.writes = {part_of(
+        slot_of(gradients(all, block, tier), parameter, transport_), part, size_of(transport_))};
     if (tier == Tier::kHost) mark_on_host(parameter);
-    measure_with(op, parameter, tier);
+    if (part.count == 0) measure_with(op, parameter, tier);
   } else {
     op.reads = {here};
     op.writes = {sum};

@@ -4,6 +4,10 @@
 // With one micro-batch the rounded gradient is the transport gradient. With several, each is
 // rounded, then added to an fp32 sum in micro-batch order; the last one rounds the sum. Embedding
 // tables add their rows to an fp32 table of their own, which for tied weights is the second sum.
+//
+// A gradient may come in parts, in order. Those that are summed or wait on the host leave the
+// device as they come, through two slots; only what the plan keeps on the device is there as a
+// whole.
 #pragma once
 
 #include <array>
@@ -32,9 +36,16 @@ class Gradients {
             Emitter& emit);
 
   // The target of a node's gradient; `node` writes it next and tells wrote() afterwards.
-  GradientTarget target(const Node& node, TensorId parameter, int micro_batch);
+  GradientTarget target(const Node& node,
+                        TensorId parameter,
+                        int micro_batch,
+                        const ElementRange& part = {});
   // True when this was the last gradient of the parameter's block.
-  bool wrote(const Node& node, TensorId parameter, int micro_batch, const Operand& gradient);
+  bool wrote(const Node& node,
+             TensorId parameter,
+             int micro_batch,
+             const Operand& gradient,
+             const ElementRange& part = {});
 
   // Of a block whose last gradient was written, once: measures it and sends it to where it waits,
   // after the ops of `after`.
@@ -59,6 +70,7 @@ class Gradients {
     Operand host;                     // transport gradients
     Operand host_sums;                // fp32
     std::vector<bool> on_host;        // per trainable slot: its gradient is complete in `host`
+    bool leaves_in_parts = false;     // a gradient that comes in parts, and those after it
     int left = 0;                     // gradients still to be written
     std::array<Operand, 2> partials;  // [tier]: partial sums of the norm
     std::array<std::vector<bool>, 2> is_summed;  // [tier][trainable slot]: they are complete
@@ -78,8 +90,18 @@ class Gradients {
   // The whole array of a block on a tier, made when first asked for.
   Operand& gradients(Operand& array, BlockId block, Tier tier);
   Operand& sums(Operand& array, BlockId block, Tier tier);
+  // Whether a node's gradient, or a part of it, is sent to the host as soon as it is written.
+  bool leaves_at_once(TensorId parameter) const;
   GradientTarget table_target(TensorId table);
-  void accumulate(const Node& node, TensorId parameter, int micro_batch, const Operand& gradient);
+  Operand send(TensorId parameter,
+               int micro_batch,
+               const Operand& gradient,
+               const ElementRange& part);
+  void accumulate(const Node& node,
+                  TensorId parameter,
+                  int micro_batch,
+                  const Operand& gradient,
+                  const ElementRange& part);
   void round_table(TensorId table);
   void mark_on_host(TensorId parameter);
   // The partial sums of `chunks` chunks from `first` on: of squares, and of what is not finite.
@@ -108,6 +130,8 @@ class Gradients {
   std::map<TensorId, int> users_;          // nodes that give a parameter a gradient
   std::map<TensorId, Operand> tables_;     // fp32 sums of rows of embedding tables
   std::map<TensorId, Operand> head_last_;  // the last micro-batch's gradient of a tied table
+  std::map<TensorId, Ring> leaving_;       // device slots of gradients in parts
+  std::map<TensorId, Ring> arrived_;       // host slots of the same
 };
 
 }  // namespace longhaul

@@ -79,8 +79,9 @@ GradientTarget Lowering::target_of(const Node& node, TensorId input, int micro_b
 void Lowering::wrote(const Node& node,
                      TensorId parameter,
                      int micro_batch,
-                     const Operand& gradient) {
-  if (gradients_.wrote(node, parameter, micro_batch, gradient)) {
+                     const Operand& gradient,
+                     const ElementRange& part) {
+  if (gradients_.wrote(node, parameter, micro_batch, gradient, part)) {
     complete_.push_back(graph_[parameter].block);
   }
 }

@@ -1,7 +1,6 @@
-// Forward of a visit, evaluation and generation.
+// Forward of a visit, evaluation and generation; the head is in lower_head.cpp.
 
 #include "longhaul/core/error.h"
-#include "longhaul/optim/step.h"
 
 #include "lowering.h"
 
@@ -49,49 +48,6 @@ void Lowering::add_caches(const Node& node, int micro_batch, Op& op) {
   if (op.kind != OpKind::kDecode) return;
   op.reads.push_back(residency_.require(graph_.inputs.positions, micro_batch));
   op.accumulates = 0b1100;  // the caches keep their other rows
-}
-
-void Lowering::logits(const Node& node, int micro_batch) {
-  const Bytes size{std::get<HeadLoss>(node.kind).rows * size_of(format_.weight())};
-  const Operand logits = emit_.whole(emit_.add_buffer("logits", Tier::kDevice, size));
-  Op op = node_op(OpKind::kLogits, node, micro_batch);
-  op.reads = {input(graph_.hidden, micro_batch),
-              residency_.weight(node.inputs[1]),
-              residency_.require(graph_.inputs.segment_offsets, micro_batch)};
-  op.writes = {logits};
-  add_scratch(op);
-  emit_.add(std::move(op));
-  pass_.logits = emit_.add_buffer("logits on the host", Tier::kHost, size, true);
-  emit_.copy(logits, emit_.whole(pass_.logits));
-}
-
-void Lowering::head(const Node& node, int micro_batch) {
-  if (kind_ == Pass::kPrefill || kind_ == Pass::kDecode) return logits(node, micro_batch);
-  const bool is_training = kind_ == Pass::kTrain;
-  Op op = node_op(OpKind::kHeadLoss, node, micro_batch);
-  for (const TensorId id : node.inputs) op.reads.push_back(input(id, micro_batch));
-  op.reads.push_back(residency_.record(pass_.scalars));
-  op.writes.push_back(residency_.produce(node.outputs[0], micro_batch));
-  const Targets& targets = gradient_inputs_[op.node.index()];
-  GradientTarget d_hidden;
-  GradientTarget d_weight;
-  if (is_training) {
-    if (targets[0].exists()) d_hidden = activation_gradient(targets[0], micro_batch);
-    if (targets[1].exists()) d_weight = gradients_.target(node, targets[1], micro_batch);
-    op.writes.push_back(d_hidden.operand);
-    op.writes.push_back(d_weight.operand);
-  }
-  add_scratch(op);
-  const Operand losses = op.writes[0];
-  emit_.add(std::move(op));
-
-  Op sum = node_op(OpKind::kSumLosses, node, micro_batch);
-  sum.reads = {losses};
-  sum.writes = {losses_};
-  sum.accumulates = 1;
-  add_scratch(sum);
-  emit_.add(std::move(sum));
-  if (d_weight.operand.exists()) wrote(node, targets[1], micro_batch, d_weight.operand);
 }
 
 // All blocks in order; the loss or the logits at the end.

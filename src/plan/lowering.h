@@ -43,6 +43,7 @@ class Lowering {
   void add_scratch(Op& op);
   Op node_op(OpKind kind, const Node& node, int micro_batch) const;
   Lane lane_of(const Node& node) const;
+  bool is_training() const { return kind_ == Pass::kTrain; }
   Operand input(TensorId tensor, int micro_batch, Tier tier = Tier::kDevice);
 
   // --- forward
@@ -50,7 +51,18 @@ class Lowering {
   void forward(const Visit& visit);
   void forward_node(const Node& node, int micro_batch);
   void add_caches(const Node& node, int micro_batch, Op& op);
+
+  // --- head
+  static std::vector<ElementRange> tiles_of(const HeadLoss& head);
   void head(const Node& node, int micro_batch);
+  void whole_head(const Node& node, int micro_batch, const Operand& losses);
+  void tiled_head(const Node& node, int micro_batch, const Operand& losses);
+  Op head_tile(OpKind kind, const Node& node, int micro_batch, const ElementRange& tile);
+  void head_gradients(const Node& node,
+                      int micro_batch,
+                      const std::vector<ElementRange>& tiles,
+                      const Operand& statistics);
+  void sum_losses(const Node& node, int micro_batch, const Operand& losses);
   void logits(const Node& node, int micro_batch);
 
   // --- backward
@@ -60,7 +72,11 @@ class Lowering {
   Operand output_gradient(const Node& node, int micro_batch, Tier tier);
   GradientTarget target_of(const Node& node, TensorId input, int micro_batch);
   GradientTarget activation_gradient(TensorId tensor, int micro_batch);
-  void wrote(const Node& node, TensorId parameter, int micro_batch, const Operand& gradient);
+  void wrote(const Node& node,
+             TensorId parameter,
+             int micro_batch,
+             const Operand& gradient,
+             const ElementRange& part = {});
 
   // --- end of blocks and of the step
   // The updates of the step before that are left to this pass: all of a block's, once.

@@ -39,7 +39,8 @@ Residency::Residency(const ModelGraph& graph,
       from_disk_("weights from disk",
                  Tier::kHost,
                  Bytes{plan.chunk * size_of(format.weight())},
-                 plan.staging) {
+                 plan.staging),
+      tiles_("tile of the head's weight", Tier::kDevice, {}, 1) {
   for (const auto& [tensor, buffer] : pass.states.constants) {
     for (int m = 0; m < shape.micro_batches; ++m) {
       places_[{tensor, m}].device = emit.whole(buffer);
@@ -56,6 +57,13 @@ Residency::Residency(const ModelGraph& graph,
     for (const TensorId id : node.inputs) {
       if (graph[id].block != node.block) is_read_elsewhere_[id.index()] = true;
     }
+    const auto* head = std::get_if<HeadLoss>(&node.kind);
+    if (head == nullptr || head->tile_rows == 0 || head->tile_rows >= head->rows) continue;
+    if (is_permanent(graph[node.inputs[1]].block)) continue;
+    tiled_ = node.inputs[1];
+    head_ = node.block;
+    const Bytes tile{head->tile_rows * head->width * size_of(format.weight())};
+    tiles_ = Ring("tile of the head's weight", Tier::kDevice, tile, plan.weight_window + 1);
   }
 }
 
@@ -68,6 +76,7 @@ std::vector<BlockId> Residency::weights_of(const Visit& visit) const {
     if (is_unread && is<Embedding>(graph_[node])) continue;
     for (const TensorId id : graph_[node].inputs) {
       if (graph_[id].kind != TensorKind::kParameter) continue;
+      if (id == tiled_ && is<HeadLoss>(graph_[node])) continue;
       const BlockId owner = graph_[id].block;
       if (std::find(owners.begin(), owners.end(), owner) == owners.end()) owners.push_back(owner);
     }
@@ -254,45 +263,6 @@ void Residency::fetch(Place& place, const Key& key, const std::vector<OpId>& aft
   emit_.copy(from, place.device, after);
 }
 
-// Weights on disk that an update in backward needs right after their last use are not read twice.
-bool Residency::waits_for_update(BlockId block, std::size_t turn) const {
-  const BlockPlan& how = plan_.of(graph_[block]);
-  return plan_.updates_in_backward() && how.update_on == Tier::kHost &&
-         how.weights.tier == Tier::kDisk && turns_[block.index()].back() == turn &&
-         last_turn_of_[block.index()] == turn && pass_.states.layouts[block.index()].trainable > 0;
-}
-
-void Residency::fetch_weights(BlockId block, std::size_t turn, const std::vector<OpId>& after) {
-  const std::vector<StatePiece>& pieces = pass_.states.streams[block.index()].front();
-  const std::int64_t elements = pass_.states.layouts[block.index()].elements;
-  const std::int64_t size = size_of(format_.weight());
-  const BufferId buffer = emit_.add_buffer(concat("weights of ", graph_[block].name, ", fetched"),
-                                           Tier::kDevice,
-                                           Bytes{elements * size});
-  weights_[block.index()] = buffer;
-  Operand waiting;
-  if (waits_for_update(block, turn)) {
-    waiting =
-        emit_.whole(emit_.add_buffer(concat("weights of ", graph_[block].name, " on the host"),
-                                     Tier::kHost,
-                                     Bytes{elements * size}));
-    waiting_[block.index()] = waiting;
-  }
-  for (std::int64_t first = 0; first < elements;) {
-    const std::int64_t wanted = std::min(plan_.chunk, elements - first);
-    Operand from = operand_of(pieces, first, wanted, format_.weight());
-    const Operand to{buffer, Bytes{first * size}, from.size};
-    if (emit_.schedule()[from.buffer].tier == Tier::kDisk) {
-      const Operand slot = waiting.exists() ? Operand{waiting.buffer, to.offset, from.size}
-                                            : from_disk_.next(emit_, from.size);
-      emit_.copy(from, slot, waiting.exists() ? after : std::vector<OpId>{});
-      from = slot;
-    }
-    emit_.copy(from, to, after);
-    first += to.size.count / size;
-  }
-}
-
 // --- within a visit
 
 Operand Residency::require(TensorId tensor, int micro_batch, Tier tier) {
@@ -326,18 +296,6 @@ Operand Residency::produce(TensorId tensor, int micro_batch, Tier tier) {
   Place& place = places_[{tensor, micro_batch}];
   Operand& here = tier == Tier::kDevice ? place.device : place.host;
   return here = emit_.whole(emit_.add_buffer(name, tier, byte_count(what, shape_)));
-}
-
-Operand Residency::weight(TensorId parameter, Tier tier) {
-  const std::size_t block = graph_[parameter].block.index();
-  const ParameterSlot& slot = pass_.states.layouts[block].slot(parameter);
-  if (tier == Tier::kHost) {
-    return operand_of(
-        pass_.states.streams[block].front(), slot.offset, slot.count, format_.weight());
-  }
-  longhaul::require(weights_[block].exists(), graph_[parameter].name, ": is not on the device");
-  const std::int64_t size = size_of(format_.weight());
-  return {weights_[block], Bytes{slot.offset * size}, Bytes{slot.count * size}};
 }
 
 Operand Residency::record(BufferId host) {

@@ -42,6 +42,9 @@ class Residency {
   void produced(TensorId tensor, int micro_batch);
   // The weight as the device computes with it, or where the host finds it.
   Operand weight(TensorId parameter, Tier tier = Tier::kDevice);
+  // Elements of the head's weight on the device; where it comes by tiles, a slot that the tile
+  // after the next one takes over.
+  Operand weight_part(TensorId parameter, const ElementRange& part);
   // Weights that came from disk for the last time in this pass and wait on the host for their
   // update, from element 0 on; none otherwise.
   Operand weights_on_host(BlockId block) const { return waiting_[block.index()]; }
@@ -79,6 +82,15 @@ class Residency {
   void send(Place& place, const Key& key);
   void fetch(Place& place, const Key& key, const std::vector<OpId>& after);
   void fetch_weights(BlockId block, std::size_t turn, const std::vector<OpId>& after);
+  // Elements of a block's weights, chunk by chunk; those on disk through `waiting`, which holds the
+  // whole block, or through a ring.
+  void bring_weights(BlockId block,
+                     std::int64_t first,
+                     const Operand& to,
+                     const Operand& waiting,
+                     const std::vector<OpId>& after);
+  // What a fetch of a block leaves out because the head brings it tile by tile.
+  ElementRange left_out(BlockId block) const;
   bool waits_for_update(BlockId block, std::size_t turn) const;
   Operand input(const Key& key, Tier tier);
 
@@ -101,6 +113,11 @@ class Residency {
   std::vector<std::size_t> last_turn_of_;           // [block]: of its own visits
   std::vector<End> ends_;                           // [visit]
   Ring from_disk_;
+  // The head's weight where it comes by tiles: its home is not the device, and the run's rules cut
+  // it.
+  TensorId tiled_;
+  BlockId head_;  // the block whose node reads it
+  Ring tiles_;    // slots for tiles on the device
 };
 
 }  // namespace longhaul

@@ -59,7 +59,7 @@ struct ScratchOf {
     if (kind == OpKind::kSumLosses) {
       return chunks(shape.tokens, kSumChunkElements) * 8 + kBufferSlack;
     }
-    if (n.tile_rows > 0 && kind != OpKind::kLogits) return tiled_head(n);
+    if (kind == OpKind::kHeadStatistics || kind == OpKind::kHeadGradient) return head_tile(n);
     const std::int64_t rows = std::min(n.tile_tokens, shape.tokens);
     const std::int64_t library = products(std::max(n.width, rows), element_size, workers);
     if (kind == OpKind::kLogits) return library + n.width * element_size + kBufferSlack;
@@ -75,12 +75,13 @@ struct ScratchOf {
     return sums + pairs * n.width * 2 + workers * pairs * kHeadSumRows * 2;
   }
 
-  // Logits of a tile, three statistics per token, the gradient of hidden as a part and as a sum.
-  std::int64_t tiled_head(const HeadLoss& n) const {
+  // Logits of a tile of the vocabulary, and its part of the gradient of hidden.
+  std::int64_t head_tile(const HeadLoss& n) const {
     const std::int64_t logits = shape.tokens * std::min(n.tile_rows, n.rows) * element_size;
-    const std::int64_t hidden = shape.tokens * n.width * (element_size + 4);
-    return logits + shape.tokens * 12 + hidden + 6 * kBufferSlack +
-           products(std::max(n.width, shape.tokens), element_size, workers);
+    const bool is_gradient = kind == OpKind::kHeadGradient;
+    const std::int64_t hidden = is_gradient ? shape.tokens * n.width * element_size : 0;
+    const std::int64_t k = is_gradient ? std::max(n.width, shape.tokens) : n.width;
+    return logits + hidden + 2 * kBufferSlack + products(k, element_size, workers);
   }
   // Keys and values of all tiles, then per worker a tile of queries, scores, probabilities, sums.
   std::int64_t attention_forward(const Attention& n) const {

@@ -32,6 +32,8 @@ const char* name_of(OpKind kind) {
     case OpKind::kForward: return "forward";
     case OpKind::kBackward: return "backward";
     case OpKind::kHeadLoss: return "head and loss";
+    case OpKind::kHeadStatistics: return "head statistics";
+    case OpKind::kHeadGradient: return "head gradient";
     case OpKind::kSumLosses: return "sum of losses";
     case OpKind::kAccumulate: return "accumulate";
     case OpKind::kRound: return "round gradient";

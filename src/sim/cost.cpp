@@ -27,6 +27,8 @@ bool is_of_node(OpKind kind) {
     case OpKind::kForward:
     case OpKind::kBackward:
     case OpKind::kHeadLoss:
+    case OpKind::kHeadStatistics:
+    case OpKind::kHeadGradient:
     case OpKind::kPrefill:
     case OpKind::kDecode: return true;
     default: return false;
@@ -80,6 +82,7 @@ CostModel::CostModel(const HardwareProfile& machine,
                   .forward_bytes = forward_cost(graph, node, shape).bytes,
                   .backward_bytes = backward_cost(graph, node, shape).bytes,
                   .is_product = is<Linear>(node)};
+    if (is<HeadLoss>(node)) time.head_weight = byte_count(graph[node.inputs[1]], shape);
     if (!measured.empty() && measured[n]) {
       time.forward = measured[n]->forward;
       time.backward = measured[n]->backward;
@@ -125,7 +128,7 @@ OpCost CostModel::compute(const Op& op) const {
   const bool is_backward = op.kind == OpKind::kBackward;
   Seconds alone = is_backward ? node.backward : node.forward;
   Bytes bytes = is_backward ? node.backward_bytes : node.forward_bytes;
-  if (op.kind == OpKind::kHeadLoss) {
+  if (op.kind == OpKind::kHeadLoss || op.kind == OpKind::kHeadGradient) {
     alone += node.backward;
     bytes += node.backward_bytes;
   } else if (is_backward && node.is_product) {
@@ -133,6 +136,12 @@ OpCost CostModel::compute(const Op& op) const {
     const auto wanted = static_cast<double>(op.writes[0].exists()) +
                         static_cast<double>(op.writes.size() > 1 && op.writes[1].exists());
     alone = alone * (wanted / 2.0);
+  }
+  if (op.kind == OpKind::kHeadStatistics || op.kind == OpKind::kHeadGradient) {
+    const double share = static_cast<double>(op.reads[1].size.count) /
+                         static_cast<double>(node.head_weight.count);  // of the vocabulary
+    alone = alone * share;
+    bytes = Bytes{static_cast<std::int64_t>(share * static_cast<double>(bytes.count))};
   }
   if (op.lane == Lane::kHost) return move(op, bytes);
   return is_host_device_ ? on_host(alone, static_cast<double>(bytes.count), compute_threads_)

@@ -32,6 +32,9 @@ std::vector<Setting> settings() {
         for (const bool clips : {false, true}) {
           all.push_back({model, precision, micro_batches, clips});
         }
+        const bool freezes = micro_batches == 1;
+        all.push_back(
+            {model, precision, micro_batches, micro_batches == 2, freezes, test::kHeadTileRows});
       }
     }
   }

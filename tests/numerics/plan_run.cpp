@@ -36,6 +36,7 @@ Model model_of(const Setting& setting, const GoldenModel& golden) {
     const bool is_frozen = setting.freezes && (is_query || tensor.shape.size() == 1);
     if (is_frozen) tensor.is_trainable = false;
   }
+  tile_head(model.graph, setting.head_tile_rows);
   return model;
 }
 
@@ -84,7 +85,8 @@ void add_states(Engine& engine, Outcome& outcome) {
 
 std::string Setting::name() const {
   return model + (precision == Precision::kF32 ? "_fp32_" : "_bf16_") +
-         std::to_string(micro_batches) + (clips ? "_clipped" : "") + (freezes ? "_frozen" : "");
+         std::to_string(micro_batches) + (clips ? "_clipped" : "") + (freezes ? "_frozen" : "") +
+         (head_tile_rows > 0 ? "_tiled" : "");
 }
 
 ModelGraph graph_of(const Setting& setting) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -20,9 +21,13 @@ struct Setting {
   int micro_batches = 1;
   bool clips = false;    // some steps, not all; and one step has gradients that are not finite
   bool freezes = false;  // what projects to queries, and the gains, do not train
+  std::int64_t head_tile_rows = 0;  // a rule of the run
 
   std::string name() const;
 };
+
+// Three tiles, the last one smaller, none at a multiple of 64 KiB.
+inline constexpr std::int64_t kHeadTileRows = 248;
 
 ModelGraph graph_of(const Setting& setting);
 BatchShape shape_of(const Setting& setting);

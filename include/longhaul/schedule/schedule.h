@@ -28,16 +28,21 @@ Lane lane_between(Tier from, Tier to);
 // What an op does. The order of its reads and writes is the contract between lowering and the op
 // bodies; an operand that does not exist keeps its place with no buffer.
 enum class OpKind : std::uint8_t {
-  kCopy,        // reads {from}; writes {to}
-  kFill,        // writes {zeroed...}
-  kForward,     // a node: reads = its inputs; writes = its outputs
-  kBackward,    // a node: reads = {d_output, saved tensors..., inputs that are no activations...};
-                // writes = gradients in the order of the node's inputs
-  kHeadLoss,    // reads {hidden, weight, targets, scalars}; writes {losses, d_hidden, d_weight}
-  kSumLosses,   // reads {losses}; writes {results}
-  kAccumulate,  // reads {gradient}; writes {fp32 accumulator}
-  kRound,       // reads {accumulator, last gradient, second accumulator}; writes {gradient}, and
-                // where it is measured {..., sums of squares, counts} of its chunks
+  kCopy,      // reads {from}; writes {to}
+  kFill,      // writes {zeroed...}
+  kForward,   // a node: reads = its inputs; writes = its outputs
+  kBackward,  // a node: reads = {d_output, saved tensors..., inputs that are no activations...};
+              // writes = gradients in the order of the node's inputs
+  kHeadLoss,  // reads {hidden, weight, targets, scalars}; writes {losses, d_hidden, d_weight}
+  // A head cut over the vocabulary: the first of every tile in order, then the second of every
+  // tile. The last tile writes the losses, and d_hidden; with one tile there are no sums.
+  kHeadStatistics,  // reads {hidden, weight rows, targets}; writes {statistics, losses}
+  kHeadGradient,    // reads {hidden, weight rows, targets, scalars, statistics};
+                    // writes {d_hidden, rows of d_weight, fp32 sums of d_hidden}
+  kSumLosses,       // reads {losses}; writes {results}
+  kAccumulate,      // reads {gradient}; writes {fp32 accumulator}
+  kRound,         // reads {accumulator, last gradient, second accumulator}; writes {gradient}, and
+                  // where it is measured {..., sums of squares, counts} of its chunks
   kGradientNorm,  // whole parameters of a block: reads {gradient}; writes {sums of squares, counts}
   kClip,          // reads {scalars, partial sums...}; writes {results, update scalars}
   kUpdate,        // elements of a block: reads {gradient, update scalars, old streams... where not
@@ -45,7 +50,7 @@ enum class OpKind : std::uint8_t {
                   // {..., what follows it, for chunks that go on}; writes {..., partial sums}
   kPrefill,       // an attention node: like kForward, and writes {..., key cache, value cache}
   kDecode,        // the same for one token, reads {..., cache position} at the end
-  kLogits,        // reads {hidden, weight, row index}; writes {logits [vocabulary]}
+  kLogits,        // reads {hidden, weight rows, row index}; writes {logits of these rows}
 };
 const char* name_of(OpKind kind);
 
@@ -73,7 +78,9 @@ struct Op {
   NodeId node;
   BlockId block;
   int micro_batch = -1;
-  std::int64_t first_element = 0;  // of the block's layout, where the ranges of an update begin
+  // Where the ranges of an update begin in the block's layout, those of a head's tile in the
+  // weight.
+  std::int64_t first_element = 0;
   std::vector<Operand> reads;
   std::vector<Operand> writes;
   // Bit i: writes[i] is added to what is there instead of replacing it.

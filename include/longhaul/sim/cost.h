@@ -68,6 +68,7 @@ class CostModel {
     Bytes forward_bytes;
     Bytes backward_bytes;
     bool is_product = false;
+    Bytes head_weight;
   };
   Seconds node_seconds(const ModelGraph& graph,
                        const Node& node,
