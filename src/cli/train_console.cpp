@@ -1,11 +1,13 @@
 #include "train_console.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
 
 #include "longhaul/io/atomic_file.h"
+#include "longhaul/report/lanes_chart.h"
 #include "longhaul/report/trace.h"
 
 namespace longhaul {
@@ -13,6 +15,8 @@ namespace {
 
 // Where no line can be overwritten, a line at most so often.
 constexpr double kSecondsBetweenLines = 5.0;
+// Of a step, on a lane other than compute.
+constexpr double kShareWorthDrawing = 0.01;
 
 // 134515008 -> "134,515,008"
 std::string grouped(std::int64_t number) {
@@ -51,6 +55,14 @@ std::string data_of(const RunSummary& summary) {
     text += fmt::format(", {} left out", grouped(summary.dropped_samples));
   }
   return text + fmt::format(", micro-batches {:.1f} % full", 100.0 * summary.fill_rate);
+}
+
+// Whether another lane than compute has work worth drawing.
+bool streams(const Schedule& schedule, const Timeline& timeline) {
+  const std::array<Seconds, kLaneCount> busy = busy_time(schedule, timeline);
+  const double worth = kShareWorthDrawing * makespan(timeline).value;
+  return std::any_of(
+      busy.begin() + 1, busy.end(), [&](Seconds lane) { return lane.value > worth; });
 }
 
 }  // namespace
@@ -147,10 +159,16 @@ void TrainConsole::on_checkpoint(std::int64_t step, const std::string& folder) {
   console_.print(fmt::format("step {}/{}  checkpoint {}\n", step, total_steps_, folder));
 }
 
-void TrainConsole::on_timeline(std::int64_t, const Schedule& schedule, const Timeline& timeline) {
+void TrainConsole::on_timeline(std::int64_t step,
+                               const Schedule& schedule,
+                               const Timeline& timeline) {
   // A run may have one step only, so the first is written too.
-  if (trace_file_.empty() || ++traced_ > 2) return;
-  write_text_file(trace_file_, to_trace(schedule, timeline));
+  if (++traced_ > 2) return;
+  if (!trace_file_.empty()) write_text_file(trace_file_, to_trace(schedule, timeline));
+  const bool is_steady = traced_ == 2 || step == total_steps_;
+  if (is_steady && streams(schedule, timeline)) {
+    console_.print(fmt::format("lanes of step {}\n{}", step, lanes_chart(schedule, timeline)));
+  }
 }
 
 }  // namespace longhaul

@@ -38,7 +38,8 @@ std::string to_line(const StepMetrics& metrics, std::int64_t total_steps, Second
 
 class TrainConsole final : public TrainObserver {
  public:
-  // A timeline goes to `trace_file` unless it is empty: of the second step, which is a steady one.
+  // The second step is a steady one: its lanes are drawn where more than compute is busy, and its
+  // timeline goes to `trace_file` unless that is empty.
   TrainConsole(Console& console, std::string trace_file)
       : console_(console), trace_file_(std::move(trace_file)), clock_(0) {}
 
