@@ -139,6 +139,27 @@ TEST_F(CostModelTest, BackwardOfAFrozenWeightIsOneProduct) {
   EXPECT_DOUBLE_EQ(model(one).alone.value, model(both).alone.value / 2);
 }
 
+// The second pass over the vocabulary computes the logits once more.
+TEST_F(CostModelTest, TilesOfAHeadCostTheWholeOneAndItsForwardAgain) {
+  const CostModel model(machine(), graph, kShape);
+  const auto head_seconds = [&](std::int64_t tile_rows) {
+    ModelGraph cut = graph;
+    tile_head(cut, tile_rows);
+    const LoweredPass pass =
+        lower(cut, adamw_format(Precision::kBF16), {}, kShape, Pass::kTrain, 2);
+    double seconds = 0.0;
+    for (const Op& op : pass.schedule.ops()) {
+      const bool is_head = op.kind == OpKind::kHeadLoss || op.kind == OpKind::kHeadStatistics ||
+                           op.kind == OpKind::kHeadGradient;
+      if (is_head) seconds += model(op).alone.value;
+    }
+    return seconds;
+  };
+  const double forward = model(op_of(OpKind::kForward, node("head"))).alone.value;
+  const double whole = head_seconds(0);
+  EXPECT_NEAR(head_seconds(32), whole + forward, 1e-3 * whole);
+}
+
 TEST_F(CostModelTest, AttentionCostsTheSequencesNotTheMicroBatch) {
   const HardwareProfile hardware = machine();
   HardwareProfile endless = hardware;  // so that bytes never bind

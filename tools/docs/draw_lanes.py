@@ -14,13 +14,15 @@ COLOURS = {
     "copy": "#72b7b2", "accumulate": "#f2a65a", "round gradient": "#f2a65a", "gradient norm": "#9d755d",
 }
 OTHER = "#bab0ac"
+TILES_OF_HEAD = {"head statistics", "head gradient"}
 
 
 def read_lanes(path):
     """(names of lanes by number, [(lane, begin, end, kind)] in milliseconds from the first op)"""
     events = json.loads(path.read_text(encoding="utf-8"))["traceEvents"]
     names = {e["tid"]: e["args"]["name"] for e in events if e["ph"] == "M" and e["name"] == "thread_name"}
-    ops = [(e["tid"], e["ts"] / 1e3, (e["ts"] + e["dur"]) / 1e3, e["cat"]) for e in events if e["ph"] == "X"]
+    ops = [(e["tid"], e["ts"] / 1e3, (e["ts"] + e["dur"]) / 1e3,
+            "head and loss" if e["cat"] in TILES_OF_HEAD else e["cat"]) for e in events if e["ph"] == "X"]
     start = min(begin for _, begin, _, _ in ops)
     return names, sorted((lane, begin - start, end - start, kind) for lane, begin, end, kind in ops)
 
