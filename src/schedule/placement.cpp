@@ -12,6 +12,9 @@
 namespace longhaul {
 namespace {
 
+// Sets of buffers that the lower bound grows: from each of the largest buffers.
+constexpr std::size_t kSeeds = 64;
+
 std::size_t index_of(Tier tier) {
   return static_cast<std::size_t>(tier);
 }
@@ -184,6 +187,81 @@ Bytes aligned(Bytes size, Tier tier) {
   return Bytes{round_up(size.count, kBufferAlignment[static_cast<std::size_t>(tier)])};
 }
 
+// A buffer that comes and goes within a pass.
+struct Moving {
+  std::size_t buffer;
+  Bytes size;  // aligned
+  Span span;
+};
+
+// Largest first.
+std::vector<Moving> moving_buffers(const Schedule& schedule,
+                                   const std::vector<Life>& lives,
+                                   const SpanOf& span_of,
+                                   Tier tier) {
+  std::vector<Moving> moving;
+  for (std::size_t b = 0; b < lives.size(); ++b) {
+    const Buffer& buffer = schedule.buffers()[b];
+    if (buffer.tier != tier || buffer.is_persistent || !lives[b].is_used()) continue;
+    moving.push_back({b, aligned(buffer.size, tier), span_of(lives[b], tier)});
+  }
+  std::stable_sort(moving.begin(), moving.end(), [](const Moving& a, const Moving& b) {
+    return a.size > b.size;
+  });
+  return moving;
+}
+
+struct Offsets {
+  std::vector<std::pair<std::size_t, Bytes>> of;  // buffers
+  Bytes peak;
+};
+
+Offsets place_in_order(const std::vector<Moving>& buffers, TierPlacement placement) {
+  Offsets offsets;
+  for (const Moving& one : buffers) {
+    const Bytes offset = placement.place(one.buffer, one.size, one.span);
+    offsets.of.emplace_back(one.buffer, offset);
+    offsets.peak = std::max(offsets.peak, offset + one.size);
+  }
+  return offsets;
+}
+
+// Largest first; where that does not meet the bound, by size times life too, and the smaller of
+// both.
+Offsets place_moving(std::vector<Moving> buffers, const TierPlacement& empty, Bytes bound) {
+  Offsets by_size = place_in_order(buffers, empty);
+  if (by_size.peak <= bound) return by_size;
+  const auto area = [](const Moving& one) {
+    return static_cast<double>(one.size.count) *
+           static_cast<double>(one.span.last - one.span.first + 1);
+  };
+  std::stable_sort(buffers.begin(), buffers.end(), [&](const Moving& a, const Moving& b) {
+    return area(a) > area(b);
+  });
+  Offsets by_area = place_in_order(buffers, empty);
+  return by_area.peak < by_size.peak ? by_area : by_size;
+}
+
+// The largest sum of sizes of the buffers of `tier` that are alive at one op.
+Bytes sum_at_one_op(const Schedule& schedule, const std::vector<Life>& lives, Tier tier) {
+  std::vector<std::int64_t> change(schedule.ops().size() + 1, 0);
+  std::int64_t live = 0;
+  for (std::size_t b = 0; b < lives.size(); ++b) {
+    const Buffer& buffer = schedule.buffers()[b];
+    if (buffer.tier != tier) continue;
+    if (buffer.is_persistent) live += aligned(buffer.size, tier).count;
+    if (buffer.is_persistent || !lives[b].is_used()) continue;
+    change[lives[b].first.index()] += aligned(buffer.size, tier).count;
+    change[lives[b].last.index() + 1] -= aligned(buffer.size, tier).count;
+  }
+  std::int64_t peak = live;
+  for (const std::int64_t delta : change) {
+    live += delta;
+    peak = std::max(peak, live);
+  }
+  return Bytes{peak};
+}
+
 std::string ledger(const Schedule& schedule, Tier tier, Bytes needed, Bytes cap, Bytes persistent) {
   std::vector<const Buffer*> largest;
   for (const Buffer& buffer : schedule.buffers()) {
@@ -227,23 +305,14 @@ PlacedSchedule place(Schedule schedule, const Caps& caps) {
   }
   placed.peak = placed.persistent;
 
-  std::vector<std::size_t> order;
-  for (std::size_t b = 0; b < buffers.size(); ++b) {
-    if (!buffers[b].is_persistent && lives[b].is_used()) order.push_back(b);
-  }
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return buffers[a].size > buffers[b].size;
-  });
-  std::vector<TierPlacement> tiers;
-  for (const Bytes floor : placed.persistent) {
-    tiers.emplace_back(lives, schedule.ops().size(), floor);
-  }
-  for (const std::size_t b : order) {
-    const std::size_t tier = index_of(buffers[b].tier);
-    const Bytes size = aligned(buffers[b].size, buffers[b].tier);
-    const Span span = span_of(lives[b], buffers[b].tier);
-    placed.offsets[b] = tiers[tier].place(b, size, span);
-    placed.peak[tier] = std::max(placed.peak[tier], placed.offsets[b] + size);
+  for (std::size_t t = 0; t < kTierCount; ++t) {
+    const auto tier = static_cast<Tier>(t);
+    const Bytes bound = sum_at_one_op(schedule, lives, tier);
+    const Offsets best = place_moving(moving_buffers(schedule, lives, span_of, tier),
+                                      TierPlacement(lives, schedule.ops().size(), placed.peak[t]),
+                                      bound);
+    for (const auto& [buffer, offset] : best.of) placed.offsets[buffer] = offset;
+    placed.peak[t] = std::max(placed.peak[t], best.peak);
   }
   for (std::size_t t = 0; t < kTierCount; ++t) {
     if (placed.peak[t] <= caps.bytes[t]) continue;
@@ -255,23 +324,28 @@ PlacedSchedule place(Schedule schedule, const Caps& caps) {
 }
 
 Bytes lower_bound(const Schedule& schedule, Tier tier) {
-  const std::vector<Life> lives = lives_of(schedule, HappensBefore(schedule));
-  std::vector<std::int64_t> change(schedule.ops().size() + 1, 0);
-  std::int64_t live = 0;
-  for (std::size_t b = 0; b < lives.size(); ++b) {
-    const Buffer& buffer = schedule.buffers()[b];
-    if (buffer.tier != tier) continue;
-    if (buffer.is_persistent) live += aligned(buffer.size, tier).count;
-    if (buffer.is_persistent || !lives[b].is_used()) continue;
-    change[lives[b].first.index()] += aligned(buffer.size, tier).count;
-    change[lives[b].last.index() + 1] -= aligned(buffer.size, tier).count;
+  const HappensBefore happens_before(schedule);
+  const std::vector<Life> lives = lives_of(schedule, happens_before);
+  const std::vector<Moving> buffers =
+      moving_buffers(schedule, lives, SpanOf(schedule, happens_before), tier);
+  Bytes largest;
+  for (std::size_t seed = 0; seed < std::min(buffers.size(), kSeeds); ++seed) {
+    std::vector<std::size_t> together{seed};
+    Bytes sum = buffers[seed].size;
+    for (std::size_t i = 0; i < buffers.size(); ++i) {
+      const bool meets_all = std::none_of(together.begin(), together.end(), [&](std::size_t j) {
+        return i == j || may_share(lives[buffers[i].buffer], lives[buffers[j].buffer]);
+      });
+      if (!meets_all) continue;
+      together.push_back(i);
+      sum += buffers[i].size;
+    }
+    largest = std::max(largest, sum);
   }
-  std::int64_t peak = live;
-  for (const std::int64_t delta : change) {
-    live += delta;
-    peak = std::max(peak, live);
+  for (const Buffer& buffer : schedule.buffers()) {
+    if (buffer.tier == tier && buffer.is_persistent) largest += aligned(buffer.size, tier);
   }
-  return Bytes{peak};
+  return std::max(largest, sum_at_one_op(schedule, lives, tier));
 }
 
 void check(const PlacedSchedule& placed) {

@@ -30,12 +30,13 @@ struct PlacedSchedule {
 };
 
 // Places persistent buffers first, in the order in which they were added, so that every pass of a
-// run that adds the same ones first finds them at the same offsets; then the others, largest
-// first, each at the lowest offset where it meets no buffer alive at the same time.
-// Throws DoesNotFit with the ledger of the tier when a cap is exceeded.
+// run that adds the same ones first finds them at the same offsets; then the others one by one,
+// each at the lowest offset where it meets no buffer that may be alive at the same time, in the
+// better of two orders. Throws DoesNotFit with the ledger of the tier when a cap is exceeded.
 PlacedSchedule place(Schedule schedule, const Caps& caps = {});
 
-// The largest sum of sizes of buffers of `tier` that are alive at one op: no placement is smaller.
+// A sum of sizes of buffers of `tier` of which any two may be alive at the same time, the largest
+// that a short search finds: no placement is smaller.
 Bytes lower_bound(const Schedule& schedule, Tier tier);
 
 // Throws InvalidArgument that names two buffers which share bytes and may be alive together.
