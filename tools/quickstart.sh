@@ -60,8 +60,10 @@ fetch chatterbot-corpus 1.3.3 '0.3 MB, BSD' ''
 step "answers before"
 ask "$model"
 
-step "fine-tune"
-"$build/longhaul" train configs/quickstart.yaml --set model="$model" --set output="$run"
+step "fine-tune on a device smaller than the states"
+settings=(--set model="$model" --set output="$run")
+if [ $# -gt 0 ]; then settings+=(--set device.memory=auto); fi # another model needs another cap
+"$build/longhaul" train configs/quickstart.yaml "${settings[@]}"
 
 step "answers after"
 ask "$run/model"
