@@ -191,7 +191,7 @@ struct Cap {
   Bytes cap;
 };
 
-// As benchmarks/results/smollm2_caps.md says.
+// As benchmarks/results/smollm2_256mib.md says.
 TEST(ShippedPlans, MeetTheirCapsInEveryPass) {
   const Case wide{kSmolLm2, "smollm2-256mib.yaml", 2, 8192, Precision::kF32};
   const Case tight{kSmolLm2, "smollm2-128mib.yaml", 2, 8192, Precision::kBF16};
