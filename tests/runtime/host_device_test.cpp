@@ -103,7 +103,10 @@ TEST(HostDevice, CopiesInBothDirectionsAtOnce) {
   const PlacedSchedule placed = place(script.schedule());
   Executor executor(placed, *device, script);
   double best = 1.0;
-  for (int pass = 0; pass < 5; ++pass) best = std::min(best, makespan(executor.run()).value);
+  // As often as a busy machine needs for one pass in which both threads ran.
+  for (int pass = 0; pass < 40 && best > 0.075; ++pass) {
+    best = std::min(best, makespan(executor.run()).value);
+  }
   EXPECT_GE(best, 0.050);
   EXPECT_LE(best, 0.075);
 }

@@ -132,7 +132,7 @@ std::vector<Bytes> search_plainly(const Schedule& schedule) {
     floor += Bytes{round_up(buffers[b].size.count, 256)};
   }
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return buffers[a].size > buffers[b].size;
+    return round_up(buffers[a].size.count, 256) > round_up(buffers[b].size.count, 256);
   });
   for (std::size_t i = 0; i < order.size(); ++i) {
     const std::size_t b = order[i];
@@ -150,15 +150,25 @@ std::vector<Bytes> search_plainly(const Schedule& schedule) {
   return offsets;
 }
 
-TEST(Place, FindsWhatAPlainSearchFinds) {
+// Where the other order, by size times life, gives a smaller peak, that one is taken.
+TEST(Place, FindsWhatAPlainSearchFindsOrLess) {
+  int same = 0;
   for (unsigned seed = 100; seed < 200; ++seed) {
     const Schedule schedule = random_schedule(seed);
     const std::vector<Bytes> expected = search_plainly(schedule);
+    Bytes peak;
+    for (std::size_t b = 0; b < expected.size(); ++b) {
+      peak = std::max(peak, expected[b] + Bytes{round_up(schedule.buffers()[b].size.count, 256)});
+    }
     const PlacedSchedule placed = place(schedule);
+    ASSERT_LE(placed.peak[0], peak) << "seed " << seed;
+    if (placed.peak[0] < peak) continue;
+    ++same;
     for (std::size_t b = 0; b < expected.size(); ++b) {
       ASSERT_EQ(placed.offsets[b], expected[b]) << "seed " << seed << ", buffer " << b;
     }
   }
+  EXPECT_GE(same, 20);
 }
 
 TEST(CheckPlaced, CatchesTwoLiveBuffersAtOneAddress) {
