@@ -16,13 +16,16 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // A link of a set speed: a copy takes at least as long as the link would. Where the system wakes
-// the thread too late, the next copy makes up for it, as on a link that does not wait for threads.
-// Belongs to one thread.
+// the thread too late, a copy that follows at once makes up for it, as on a link that does not wait
+// for threads. Belongs to one thread.
 class Pace {
  public:
   explicit Pace(const LaneSpeed& speed) : speed_(speed) {}
 
-  void begin() { begin_ = Clock::now(); }
+  void begin() {
+    begin_ = Clock::now();
+    if (begin_ - ended_ > std::chrono::microseconds(100)) late_ = {};
+  }
   void end(Bytes size) {
     const double seconds =
         speed_.latency.value +
@@ -35,13 +38,15 @@ class Pace {
     if (Clock::now() - begin_ >= time) return;           // the copy itself is slower than the link
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);  // else every copy sleeps 50 us too long
     std::this_thread::sleep_until(due);
-    late_ = Clock::now() - due;
+    ended_ = Clock::now();
+    late_ = ended_ - due;
   }
 
  private:
   LaneSpeed speed_;
   Clock::time_point begin_;
-  Clock::duration late_{};  // how long after its time the copy before ended
+  Clock::time_point ended_;  // the copy before
+  Clock::duration late_{};   // how long after its time the copy before ended
 };
 
 class HostDevice final : public Device {

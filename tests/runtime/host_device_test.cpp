@@ -91,7 +91,6 @@ TEST(HostDevice, NamesTheTierThatTheSystemHasNoMemoryFor) {
 TEST(HostDevice, CopiesInBothDirectionsAtOnce) {
   HostDeviceOptions options{.device_memory = 16_MiB, .host_memory = 16_MiB};
   for (LaneSpeed& speed : options.speeds) speed.rate = {100e6};
-  const auto device = make_host_device(options);
   test::Script script;
   const Bytes size{5000000};
   const BufferId host = script.buffer(Tier::kHost, size);
@@ -101,11 +100,11 @@ TEST(HostDevice, CopiesInBothDirectionsAtOnce) {
   script.copy(Lane::kH2d, slot, host);
   script.copy(Lane::kD2h, back, other);
   const PlacedSchedule placed = place(script.schedule());
-  Executor executor(placed, *device, script);
   double best = 1.0;
   // As often as a busy machine needs for one pass in which both threads ran.
-  for (int pass = 0; pass < 40 && best > 0.075; ++pass) {
-    best = std::min(best, makespan(executor.run()).value);
+  for (int attempt = 0; attempt < 40 && best > 0.075; ++attempt) {
+    const auto device = make_host_device(options);
+    best = std::min(best, makespan(Executor(placed, *device, script).run()).value);
   }
   EXPECT_GE(best, 0.050);
   EXPECT_LE(best, 0.075);
