@@ -79,6 +79,7 @@ LoweredPass Lowering::train() {
   residency_.begin(visits);
   for (std::size_t v = 0; v < visits.size(); ++v) {
     residency_.begin_visit(v);
+    update_due();
     if (visits[v].is_backward) {
       backward(visits[v]);
     } else {
@@ -87,6 +88,7 @@ LoweredPass Lowering::train() {
     finish_blocks();
     residency_.end_visit(v);
   }
+  update_due();
   end_step();
   return std::move(pass_);
 }
@@ -119,7 +121,15 @@ void Lowering::finish_blocks() {
                       is_bounded ? std::vector<OpId>{updated_[earlier - kGradientsInFlight]}
                                  : std::vector<OpId>{});
     finished_.push_back(block);
-    if (!plan_.updates_in_backward()) continue;
+    if (plan_.updates_in_backward()) due_.push_back(block);
+  }
+  complete_.clear();
+}
+
+// Updates in backward, after the fetches of the next visit: on the lanes that both use, what the
+// device waits for goes first.
+void Lowering::update_due() {
+  for (const BlockId block : due_) {
     const std::int64_t trainable = pass_.states.layouts[block.index()].trainable;
     updates_.add(
         {.block = block,
@@ -131,7 +141,7 @@ void Lowering::finish_blocks() {
          .is_speculative = plan_.update == UpdateTime::kSpeculative});
     updated_.push_back(updates_.last());
   }
-  complete_.clear();
+  due_.clear();
 }
 
 void Lowering::end_step() {

@@ -82,6 +82,7 @@ class Lowering {
   // The updates of the step before that are left to this pass: all of a block's, once.
   void update_pending(BlockId block);
   void finish_blocks();
+  void update_due();
   void end_step();
 
   const ModelGraph& graph_;
@@ -103,6 +104,7 @@ class Lowering {
   Operand losses_;                                 // device, StepResults: the sum of losses
   std::vector<BlockId> complete_;                  // in this visit, in order
   std::vector<BlockId> finished_;                  // whose gradients are complete
+  std::vector<BlockId> due_;                       // finished, to be updated in backward
   Operand at_once_;                                // scalars of updates in backward
   std::vector<OpId> updated_;                      // per update in backward: its last op
 };
