@@ -1,0 +1,90 @@
+#include "longhaul/planner/auto_plan.h"
+
+#include <algorithm>
+
+#include "longhaul/core/error.h"
+
+#include "search.h"
+
+namespace longhaul {
+namespace {
+
+std::string refuse(const Problem& problem, const Search& search) {
+  std::string text;
+  for (const Tier tier : {Tier::kDevice, Tier::kHost, Tier::kDisk}) {
+    const Bytes cap = problem.caps.bytes[static_cast<std::size_t>(tier)];
+    const auto least = search.least_of(tier, true);
+    if (!least || *least <= static_cast<double>(cap.count)) continue;
+    text += concat(text.empty() ? "" : "; ",
+                   name_of(tier),
+                   " memory: every plan takes at least ",
+                   to_string(Bytes{static_cast<std::int64_t>(*least)}),
+                   ", the cap is ",
+                   to_string(cap));
+  }
+  return text.empty() ? "no placement was found; no bound is violated by itself" : text;
+}
+
+Worth worth_of(const ProgramAnswer& answer) {
+  const auto at = [&](Bound bound) { return answer.worth[static_cast<std::size_t>(bound)]; };
+  return {.per_byte = {at(Bound::kDeviceBytes), at(Bound::kHostBytes), at(Bound::kDiskBytes)},
+          .compute = {at(Bound::kCompute)},
+          .to_device = {at(Bound::kToDevice)},
+          .to_host = {at(Bound::kToHost)},
+          .disk = {at(Bound::kDiskTime)},
+          .updates = {at(Bound::kHostWork)},
+          .host_memory = {at(Bound::kHostMemoryTime)}};
+}
+
+// Divisors of the step's tokens, as sizes of micro-batches, the largest first.
+std::vector<std::int64_t> sizes(std::int64_t step, std::int64_t least) {
+  constexpr std::int64_t kMostMicroBatches = 64;
+  std::vector<std::int64_t> sizes;
+  for (std::int64_t parts = 1; parts <= kMostMicroBatches; ++parts) {
+    const bool is_divisor = step % parts == 0 && step / parts >= least;
+    const bool is_round = (parts & (parts - 1)) == 0;
+    if (is_divisor && is_round) sizes.push_back(step / parts);
+  }
+  return sizes;
+}
+
+}  // namespace
+
+AutoPlan make_auto_plan(const Problem& problem) {
+  const Search search(problem);
+  AutoPlan result;
+  if (const auto bound = search.merged_bound()) result.bounds.merged = {*bound};
+  auto found = search.best();
+  if (!found) {
+    result.refusal = refuse(problem, search);
+    return result;
+  }
+  result.bounds.phases = {found->proposal.answer.seconds};
+  result.worth = worth_of(found->proposal.answer);
+  result.best = std::move(found->judgement);
+  return result;
+}
+
+std::int64_t choose_micro_batch(Problem problem, std::int64_t least) {
+  const std::int64_t step = problem.shape.tokens * problem.shape.micro_batches;
+  const double share =
+      static_cast<double>(problem.shape.max_segments) / static_cast<double>(problem.shape.tokens);
+  std::int64_t best = 0;
+  double cheapest = 0.0;
+  for (const std::int64_t size : sizes(step, std::min(least, step))) {
+    problem.shape.tokens = size;
+    problem.shape.micro_batches = static_cast<int>(step / size);
+    problem.shape.max_segments =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(share * static_cast<double>(size)));
+    const std::vector<Search::Proposal> proposals = Search(problem).proposals();
+    if (proposals.empty()) continue;
+    const double cost = Search::cost(proposals.front());
+    if (best != 0 && cost > 0.99 * cheapest) continue;
+    best = size;
+    cheapest = cost;
+  }
+  const std::vector<std::int64_t> all = sizes(step, std::min(least, step));
+  return best != 0 || all.empty() ? best : all.back();
+}
+
+}  // namespace longhaul

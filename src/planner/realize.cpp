@@ -1,0 +1,291 @@
+#include "realize.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace longhaul {
+namespace {
+
+constexpr double kNothing = 1e-6;  // shares below are rounding of the solver
+
+// Hands out things of different sizes so that at every moment each kind has had its share. A kind
+// that is scarce never gets more than that.
+class Dealer {
+ public:
+  struct Kind {
+    double share = 0.0;
+    bool is_scarce = false;
+    double had = 0.0;
+  };
+  explicit Dealer(std::vector<Kind> kinds) : kinds_(std::move(kinds)) {}
+
+  std::size_t next(double size) {
+    total_ += size;
+    std::size_t best = kinds_.size();
+    for (std::size_t k = 0; k < kinds_.size(); ++k) {
+      const bool may_have = !kinds_[k].is_scarce || owed(k) >= size * (1.0 - kNothing);
+      if (!may_have) continue;
+      if (best == kinds_.size() || owed(k) > owed(best) + kNothing * total_) best = k;
+    }
+    if (best == kinds_.size()) best = largest();
+    kinds_[best].had += size;
+    return best;
+  }
+
+ private:
+  double owed(std::size_t k) const { return kinds_[k].share * total_ - kinds_[k].had; }
+  std::size_t largest() const {
+    std::size_t best = 0;
+    for (std::size_t k = 1; k < kinds_.size(); ++k) {
+      if (kinds_[k].share > kinds_[best].share) best = k;
+    }
+    return best;
+  }
+
+  std::vector<Kind> kinds_;
+  double total_ = 0.0;
+};
+
+// By action. What takes memory is scarce; what is left over is computed again, or else goes to
+// disk.
+Dealer dealer_of(const std::array<double, kActionCount>& shares) {
+  const auto share = [&](SavedAction action) { return shares[static_cast<std::size_t>(action)]; };
+  SavedAction rest = SavedAction::kKeep;
+  for (const SavedAction action :
+       {SavedAction::kHost, SavedAction::kDisk, SavedAction::kRecompute}) {
+    if (share(action) > kNothing) rest = action;
+  }
+  std::vector<Dealer::Kind> kinds;
+  for (std::size_t a = 0; a < kActionCount; ++a) {
+    kinds.push_back({shares[a], static_cast<SavedAction>(a) != rest});
+  }
+  return Dealer(std::move(kinds));
+}
+
+// --- states
+
+// Blocks that differ in shares only.
+struct Kind {
+  BlockPlan plan;
+  double share = 0.0;
+};
+
+class StateKinds {
+ public:
+  explicit StateKinds(const ProgramAnswer& answer) {
+    for (std::size_t c = 0; c < answer.classes.size(); ++c) {
+      if (answer.shares[c] > kNothing) sums_[key(answer.classes[c])].add(answer, c);
+    }
+  }
+
+  std::vector<Kind> kinds(UpdateTime update) const {
+    std::vector<Kind> kinds;
+    for (const auto& [unused, sum] : sums_) {
+      Kind kind{sum.plan(), sum.all};
+      const bool is_split = update != UpdateTime::kInNextForward;
+      if (is_split) kind.plan.next_forward_share = (sum.held_host + sum.held_disk) / sum.all;
+      const double on_disk = sum.held_disk / std::max(kNothing, sum.held_host + sum.held_disk);
+      Kind held = kind;
+      held.plan.gradients = Tier::kDisk;
+      held.share *= on_disk;
+      kind.share -= held.share;
+      if (kind.share > kNothing) kinds.push_back(kind);
+      if (held.share > kNothing) kinds.push_back(held);
+    }
+    return kinds;
+  }
+
+ private:
+  using Key = std::tuple<bool, bool, bool, bool>;
+  static Key key(const StateClass& c) {
+    return {c.weights == Tier::kDevice,
+            c.keeps_weights_on_device,
+            c.states == Tier::kDevice,
+            c.update_on == Tier::kDevice};
+  }
+
+  struct Sum {
+    StateClass first;
+    double all = 0.0;
+    double weights_in_ram = 0.0;
+    double states_in_ram = 0.0;
+    double held_host = 0.0;  // deferred; the gradient waits on the device or the host
+    double held_disk = 0.0;
+
+    void add(const ProgramAnswer& answer, std::size_t c) {
+      const StateClass& kind = answer.classes[c];
+      const double share = answer.shares[c];
+      if (all == 0.0) first = kind;
+      all += share;
+      if (kind.weights == Tier::kHost) weights_in_ram += share;
+      if (kind.states == Tier::kHost) states_in_ram += share;
+      if (!kind.is_deferred) return;
+      (kind.gradients == Tier::kDisk ? held_disk : held_host) += share;
+    }
+    StateHome home(Tier tier, double in_ram) const {
+      if (tier == Tier::kDevice) return {Tier::kDevice};
+      if (in_ram >= all - kNothing) return {Tier::kHost};
+      return {Tier::kDisk, std::max(0.0, in_ram / all)};
+    }
+    BlockPlan plan() const {
+      return {.weights = home(first.weights, weights_in_ram),
+              .states = home(first.states, states_in_ram),
+              .keeps_weights_on_device = first.keeps_weights_on_device,
+              .update_on = first.update_on,
+              .gradients = first.gradients == Tier::kDisk ? Tier::kHost : first.gradients};
+    }
+  };
+  std::map<Key, Sum> sums_;
+};
+
+void set_blocks(const Problem& problem,
+                const Workload& work,
+                const std::vector<Kind>& kinds,
+                Plan& plan) {
+  std::vector<Dealer::Kind> shares;
+  std::size_t most = 0;
+  for (std::size_t k = 0; k < kinds.size(); ++k) {
+    const BlockPlan& how = kinds[k].plan;
+    const bool is_on_device = how.weights.tier == Tier::kDevice || how.keeps_weights_on_device ||
+                              how.states.tier == Tier::kDevice;
+    shares.push_back({kinds[k].share, is_on_device && kinds.size() > 1});
+    if (kinds[k].share > kinds[most].share) most = k;
+  }
+  plan.blocks = kinds[most].plan;
+  Dealer dealer(shares);
+  for (std::size_t b = 0; b < problem.graph.blocks.size(); ++b) {
+    const std::size_t k = dealer.next(work.block_weights[b]);
+    if (k != most) plan.exceptions[problem.graph.blocks[b].name] = kinds[k].plan;
+  }
+}
+
+// --- the embedding
+
+bool is_tied(const ModelGraph& graph, TensorId table) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+    return is<HeadLoss>(node) && node.inputs[1] == table;
+  });
+}
+
+// Where its table streams, only the rows that are used cross the link, if the plan's other choices
+// allow it. Sums of tied tables on the host ask for it.
+void set_embedding(const Problem& problem, Plan& plan) {
+  const ModelGraph& graph = problem.graph;
+  const bool sums_on_host = plan.accumulators == Tier::kHost;
+  if (problem.shape.micro_batches > 1 && !sums_on_host) return;
+  for (const Node& node : graph.nodes) {
+    if (!is<Embedding>(node)) continue;
+    const Block& block = graph[graph[node.inputs[2]].block];
+    BlockPlan how = plan.of(block);
+    const bool streams = how.weights.tier != Tier::kDevice && !how.keeps_weights_on_device &&
+                         how.update_on == Tier::kHost;
+    if (!streams && !(sums_on_host && is_tied(graph, node.inputs[2]))) continue;
+    how.keeps_weights_on_device = false;
+    how.update_on = Tier::kHost;
+    how.weights = {Tier::kHost};
+    if (how.states.tier == Tier::kDevice) how.states = {Tier::kHost};
+    how.gradients = Tier::kHost;
+    if (plan.update == UpdateTime::kSpeculative) how.next_forward_share = 0.0;
+    plan.exceptions[block.name] = how;
+    plan.embeds_on_host = true;
+  }
+}
+
+// --- saved tensors
+
+using Actions = std::vector<SavedAction>;  // [micro-batch]
+
+// So many of each action, spread over the micro-batches.
+Actions spread(const std::array<int, kActionCount>& counts, int micro_batches) {
+  std::vector<Dealer::Kind> kinds;
+  for (const int count : counts) kinds.push_back({static_cast<double>(count) / micro_batches});
+  Dealer dealer(kinds);
+  Actions actions;
+  for (int m = 0; m < micro_batches; ++m)
+    actions.push_back(static_cast<SavedAction>(dealer.next(1)));
+  return actions;
+}
+
+void add_rules(const std::string& tensors, const Actions& actions, Plan& plan) {
+  for (const SavedAction action :
+       {SavedAction::kHost, SavedAction::kDisk, SavedAction::kRecompute, SavedAction::kKeep}) {
+    SavedRule rule{tensors, {}, action};
+    for (std::size_t m = 0; m < actions.size(); ++m) {
+      if (actions[m] == action) rule.micro_batches.push_back(static_cast<int>(m));
+    }
+    if (rule.micro_batches.empty()) continue;
+    if (rule.micro_batches.size() == actions.size()) rule.micro_batches.clear();
+    plan.saved.push_back(std::move(rule));
+  }
+}
+
+// Every site gets whole micro-batches, counts of neighbours differ by one at most. The counts that
+// most sites have become one rule for all, the others rules of their own before it.
+void set_saved(const SavedUnit& unit,
+               const std::array<double, kActionCount>& shares,
+               int micro_batches,
+               Plan& plan) {
+  Dealer dealer = dealer_of(shares);
+  std::vector<Actions> of_site;
+  std::map<Actions, int> uses;
+  for (std::size_t s = 0; s < unit.sites.size(); ++s) {
+    std::array<int, kActionCount> counts{};
+    for (int m = 0; m < micro_batches; ++m) ++counts[dealer.next(1.0)];
+    of_site.push_back(spread(counts, micro_batches));
+    ++uses[of_site.back()];
+  }
+  const auto usual = std::max_element(uses.begin(), uses.end(), [](const auto& a, const auto& b) {
+                       return a.second < b.second;
+                     })->first;
+  for (std::size_t s = 0; s < unit.sites.size(); ++s) {
+    if (of_site[s] == usual) continue;
+    for (const std::string& name : unit.sites[s].tensors) add_rules(name, of_site[s], plan);
+  }
+  const bool is_kept = std::all_of(
+      usual.begin(), usual.end(), [](SavedAction action) { return action == SavedAction::kKeep; });
+  if (is_kept) return;  // what no rule matches is kept
+  for (const std::string& pattern : unit.patterns) add_rules(pattern, usual, plan);
+}
+
+UpdateTime update_of(const Problem& problem, const ProgramChoice& choice) {
+  if (!problem.clips) return UpdateTime::kInBackward;
+  return choice.is_speculative ? UpdateTime::kSpeculative : UpdateTime::kInNextForward;
+}
+
+SavedAction most_of(const std::array<double, kActionCount>& shares) {
+  return static_cast<SavedAction>(std::max_element(shares.begin(), shares.end()) - shares.begin());
+}
+
+}  // namespace
+
+Plan realize(const Problem& problem,
+             const Workload& work,
+             const ProgramChoice& choice,
+             const ProgramAnswer& answer) {
+  const int micro_batches = problem.shape.micro_batches;
+  Plan plan;
+  plan.policy = "auto";
+  plan.group = choice.passes == 1 ? 0 : micro_batches / choice.passes;
+  plan.accumulators = micro_batches > 1 ? choice.accumulators : Tier::kDevice;
+  plan.weight_window = choice.weight_window;
+  plan.saved_window = choice.saved_window;
+  plan.chunk = choice.chunk;
+  plan.staging = choice.staging;
+  plan.block_inputs = most_of(answer.inputs);
+  for (std::size_t u = 0; u < work.units.size(); ++u) {
+    set_saved(work.units[u], answer.saved[u], micro_batches, plan);
+  }
+  plan.update = update_of(problem, choice);
+  const std::vector<Kind> kinds = StateKinds(answer).kinds(plan.update);
+  set_blocks(problem, work, kinds, plan);
+  set_embedding(problem, plan);
+  const bool moves_nothing = kinds.size() == 1 && plan.blocks.states.tier == Tier::kDevice;
+  if (moves_nothing) {
+    plan.update = UpdateTime::kAfterBackward;
+    plan.blocks.next_forward_share = 0.0;
+  }
+  return plan;
+}
+
+}  // namespace longhaul

@@ -1,0 +1,68 @@
+// The search behind `auto`: programs over all structures of a step, the best of them judged.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "longhaul/planner/judge.h"
+
+#include "step_program.h"
+#include "step_rates.h"
+#include "workload.h"
+
+namespace longhaul {
+
+// Elements of a chunk of states: a share of the largest block, so that a block moves in a pipeline
+// and staging stays small beside it.
+std::int64_t chunk_for(const Workload& work);
+
+class Search {
+ public:
+  explicit Search(const Problem& problem);
+
+  struct Proposal {
+    ProgramChoice choice;
+    ProgramAnswer answer;
+  };
+  // Structures whose program has an answer, the cheapest first.
+  std::vector<Proposal> proposals() const;
+  // The least of all merged programs; none when even they do not fit.
+  std::optional<double> merged_bound() const;
+
+  struct Found {
+    Judgement judgement;
+    Proposal proposal;  // the one it was made from, or the cheapest
+  };
+  // Lowers and places; corrects the program by what the placement needed until it fits. None: it
+  // never did.
+  std::optional<Found> realize_within_caps(Proposal proposal) const;
+  bool has_time_left() const;
+
+  std::optional<Found> best() const;
+  // The first that fits, of structures in the order of their cost.
+  std::optional<Found> any() const;
+
+  // The least of a tier that a step takes: of any plan, and of the structures known here (larger;
+  // none when the other tiers do not do).
+  std::optional<double> least_of(Tier tier, bool is_merged) const;
+
+  static double cost(const Proposal& proposal);
+
+ private:
+  void add_times(ProgramChoice choice, std::vector<ProgramChoice>& structures) const;
+  std::vector<ProgramChoice> structures() const;
+  std::optional<Proposal> propose(ProgramChoice choice) const;
+  bool learn(Proposal& proposal, const Judgement& judgement, int round) const;
+  std::vector<ProgramChoice> neighbours(const ProgramChoice& start) const;
+  void keep_better(std::optional<Found>& best, std::optional<Found> found) const;
+  // Plans that move nothing, where they may fit.
+  void consider_resident(std::optional<Found>& best, const Proposal& cheapest) const;
+  Found refine(Found start) const;
+
+  const Problem& problem_;
+  StepRates rates_;
+  Workload work_;
+  mutable std::size_t judged_ops_ = 0;  // what was spent so far
+};
+
+}  // namespace longhaul
