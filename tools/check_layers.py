@@ -27,7 +27,7 @@ LAYERS = {  # layer -> what it may include besides itself; "*": every layer abov
     "sim": SIM,
     "planner": f"plan sim {PLAN} {SIM}",
     "run": "*",
-    "report": "core schedule plan sim run",
+    "report": f"run planner plan sim {PLAN} {SIM}",
     "cuda": "core",
     "kernels": "core cuda",
     "runtime": "core io hardware schedule cuda",

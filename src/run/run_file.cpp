@@ -12,7 +12,7 @@ namespace longhaul {
 namespace {
 
 // Keys that may change between a run and its resumption, because no number depends on them.
-constexpr std::array<std::string_view, 13> kChangeable{"model",
+constexpr std::array<std::string_view, 14> kChangeable{"model",
                                                        "output",
                                                        "data.on_bad_sample",
                                                        "training.eval_every",
@@ -22,6 +22,7 @@ constexpr std::array<std::string_view, 13> kChangeable{"model",
                                                        "resume",
                                                        "device.memory",
                                                        "limits.disk",
+                                                       "hardware",
                                                        "plan",
                                                        "device.threads",
                                                        "limits.host_memory"};

@@ -81,14 +81,15 @@ ValueType<AdamWConfig> betas_value() {
 
 // A policy, or a file: what has a folder or an ending in its name.
 ValueType<std::string> plan_value() {
-  std::string policies;
+  std::string policies = "auto, ";
   for (const std::string& name : policy_names()) policies += name + ", ";
-  return {policies + "or a plan file, whose name ends in .yaml (auto does not exist yet)",
+  return {policies + "or a plan file, whose name ends in .yaml",
           [](const ConfigNode& node, std::string& value) {
             if (!text_value("").read(node, value)) return false;
             const std::vector<std::string> names = policy_names();
             const bool is_policy = std::find(names.begin(), names.end(), value) != names.end();
-            return is_policy || value.ends_with(".yaml") || value.ends_with(".yml");
+            return value == "auto" || is_policy || value.ends_with(".yaml") ||
+                   value.ends_with(".yml");
           },
           [](const std::string& value) { return to_yaml_scalar(value); }};
 }
@@ -356,6 +357,11 @@ Keys make_schema(Purpose purpose) {
   }
   add_machine_keys(keys);
   if (is_training) {
+    keys.add(
+        "hardware",
+        [](RunConfig & c) -> auto& { return c.hardware; },
+        word_or("none", text_value("a file")),
+        "The profile of the machine, which plan: auto goes by; configs/hardware has some.");
     keys.add(
         "plan",
         [](RunConfig & c) -> auto& { return c.plan; },

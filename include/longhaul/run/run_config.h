@@ -9,6 +9,7 @@
 
 #include "longhaul/core/units.h"
 #include "longhaul/data/rules.h"
+#include "longhaul/hardware/profile.h"
 #include "longhaul/optim/adamw.h"
 #include "longhaul/optim/learning_rate.h"
 #include "longhaul/optim/state_format.h"
@@ -17,7 +18,6 @@ namespace longhaul {
 
 enum class OnNonfinite : std::uint8_t { kStop, kSkip };
 enum class Resume : std::uint8_t { kAuto, kNever };
-enum class DeviceKind : std::uint8_t { kHost };
 
 // Held-out samples: a file, else a fraction of the training file, else (fraction 0) none.
 struct EvaluationSource {
@@ -101,7 +101,8 @@ struct RunConfig {
   Resume resume = Resume::kAuto;
   DeviceConfig device;
   LimitsConfig limits;
-  std::string plan = "resident";  // a policy or a plan file
+  std::optional<std::string> hardware;  // the machine's profile; none
+  std::string plan = "resident";        // auto, a policy or a plan file
 };
 
 // The learning rate of a run of `total_steps`.

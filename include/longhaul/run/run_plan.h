@@ -8,9 +8,9 @@
 
 namespace longhaul {
 
-// Throws IoError and ConfigError: a plan file that cannot be read or is wrong, and an update in
-// backward together with what needs the gradients of a whole step: training.max_grad_norm,
-// training.on_nonfinite: skip.
+// `auto` plans for config.hardware. Throws IoError, DoesNotFit and ConfigError: a plan file that
+// cannot be read or is wrong, and an update in backward together with what needs the gradients of a
+// whole step: training.max_grad_norm, training.on_nonfinite: skip.
 Plan load_run_plan(const RunConfig& config, const ModelGraph& graph, const BatchShape& shape);
 
 }  // namespace longhaul

@@ -1,0 +1,27 @@
+// The problem that a run gives the planner.
+#pragma once
+
+#include "longhaul/hardware/profile.h"
+#include "longhaul/models/model.h"
+#include "longhaul/planner/problem.h"
+#include "longhaul/run/run_config.h"
+
+namespace longhaul {
+
+// Of a run on `machine`, which need not be this one. Its caps are the run's, and the machine's
+// where the run has none; of the host's memory a tenth, at most 8 GB, is left to the system, of a
+// GPU's 512 MiB to its context.
+Problem make_problem(const RunConfig& config,
+                     ModelGraph graph,
+                     const BatchShape& shape,
+                     const HardwareProfile& machine);
+// Before its data is known. Micro-batches that the run leaves open are chosen as for `plan: auto`.
+Problem make_problem(const RunConfig& config, Model model, const HardwareProfile& machine);
+
+// A model folder with or without weights, or its config.json. Throws IoError, FormatError.
+Model load_model_shape(const std::string& path, Precision precision);
+
+// The precision of a run that leaves it open: bf16 on a GPU.
+Precision precision_of(const RunConfig& config, const HardwareProfile& machine);
+
+}  // namespace longhaul
