@@ -65,7 +65,7 @@ TEST(Program, AnswersAWrongCommandLineInOneLine) {
 }
 
 TEST_F(RunFile, IsCheckedBeforeAnythingIsLoaded) {
-  const std::string file = write_run("too-large", "lr: 1\nplan: auto\n");
+  const std::string file = write_run("too-large", "lr: 1\nplan: best\n");
   const test::Outcome outcome =
       run({"train", file, "--set", "checkpoint.keep=0", "--set", "training.seed=x"});
   EXPECT_EQ(outcome.exit_code, 1);
@@ -73,9 +73,8 @@ TEST_F(RunFile, IsCheckedBeforeAnythingIsLoaded) {
       outcome.err,
       "longhaul: error: " + file + ":4: lr: unknown key, here it is optimizer.learning_rate\n" +
           file +
-          ":5: plan: got auto, expected resident, recompute, zero_offload, zero_infinity, lohan, "
-          "lohan_naive, lohan_serial, or a plan file, whose name ends in .yaml (auto does not "
-          "exist yet)\n"
+          ":5: plan: got best, expected auto, resident, recompute, zero_offload, zero_infinity, "
+          "lohan, lohan_naive, lohan_serial, or a plan file, whose name ends in .yaml\n"
           "--set: training.seed: got x, expected an integer from 0 to 18446744073709551615\n"
           "--set: checkpoint.keep: got 0, expected an integer from 1 to 1000000\n");
 }
