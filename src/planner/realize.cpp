@@ -84,7 +84,9 @@ class StateKinds {
     for (const auto& [unused, sum] : sums_) {
       Kind kind{sum.plan(), sum.all};
       const bool is_split = update != UpdateTime::kInNextForward;
-      if (is_split) kind.plan.next_forward_share = (sum.held_host + sum.held_disk) / sum.all;
+      if (is_split) {
+        kind.plan.next_forward_share = std::min(1.0, (sum.held_host + sum.held_disk) / sum.all);
+      }
       const double on_disk = sum.held_disk / std::max(kNothing, sum.held_host + sum.held_disk);
       Kind held = kind;
       held.plan.gradients = Tier::kDisk;

@@ -109,11 +109,10 @@ TEST(ParseRunConfig, AnswersForeignKeysOnlyWithKeysThatExist) {
 }
 
 TEST(ParseRunConfig, RefusesWhatDoesNotExistYetByName) {
-  EXPECT_EQ(
-      errors_with({"plan=auto"}),
-      "--set: plan: got auto, expected resident, recompute, zero_offload, zero_infinity, lohan, "
-      "lohan_naive, lohan_serial, or a plan file, whose name ends in .yaml (auto does not exist "
-      "yet)");
+  EXPECT_EQ(errors_with({"plan=best"}),
+            "--set: plan: got best, expected auto, resident, recompute, zero_offload, "
+            "zero_infinity, lohan, lohan_naive, lohan_serial, or a plan file, whose name ends in "
+            ".yaml");
   EXPECT_EQ(errors_with({"device.kind=cuda"}),
             "--set: device.kind: got cuda, expected auto or host (cuda does not exist yet)");
   EXPECT_EQ(errors_with({"optimizer.kind=lsp"}),
