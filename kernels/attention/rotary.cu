@@ -1,6 +1,6 @@
-#include "cuda/check.h"
 #include "kernels/attention/rotary.h"
 #include "kernels/device/element.cuh"
+#include "kernels/device/launch.cuh"
 
 namespace longhaul::kernels {
 namespace {
@@ -35,8 +35,7 @@ template <class T>
 void rotate(const Rotary& args, cudaStream_t stream) {
   const std::int64_t threads = args.tokens * args.heads * (args.head_dim - args.rotary_dim / 2);
   const auto blocks = static_cast<unsigned>(chunk_count(threads, kThreads));
-  rotary_kernel<T><<<blocks, kThreads, 0, stream>>>(args);
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
+  enqueue(rotary_kernel<T>, {blocks, kThreads}, stream, args);
 }
 
 }  // namespace

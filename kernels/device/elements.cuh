@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 
-#include <cuda_runtime_api.h>
+#include "kernels/device/launch.cuh"
 
 namespace longhaul::kernels {
 
@@ -21,7 +21,7 @@ __global__ void elements_kernel(Body body, std::int64_t count, bool is_aligned) 
   for (std::int64_t i = first; i < count && i < first + 4; ++i) body.template run<1>(i);
 }
 
-// Enqueues the loop; count > 0. The caller checks the launch.
+// Enqueues the loop; count > 0.
 template <class Body>
 void launch_elements(cudaStream_t stream,
                      std::int64_t count,
@@ -33,7 +33,12 @@ void launch_elements(cudaStream_t stream,
     is_aligned = is_aligned && reinterpret_cast<std::uintptr_t>(array) % 16 == 0;
   }
   const std::int64_t blocks = (count + 4 * kThreads - 1) / (4 * kThreads);
-  elements_kernel<<<static_cast<unsigned>(blocks), kThreads, 0, stream>>>(body, count, is_aligned);
+  enqueue(elements_kernel<Body>,
+          {static_cast<unsigned>(blocks), kThreads},
+          stream,
+          body,
+          count,
+          is_aligned);
 }
 
 }  // namespace longhaul::kernels

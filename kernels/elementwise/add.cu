@@ -1,4 +1,3 @@
-#include "cuda/check.h"
 #include "kernels/device/element.cuh"
 #include "kernels/device/elements.cuh"
 #include "kernels/elementwise/add.h"
@@ -27,7 +26,6 @@ void add_arrays(const Add& args, cudaStream_t stream) {
   const AddBody<T> body{
       static_cast<const T*>(args.a), static_cast<const T*>(args.b), static_cast<T*>(args.y)};
   launch_elements(stream, args.count, body, {args.a, args.b, args.y});
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 }  // namespace

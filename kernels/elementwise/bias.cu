@@ -1,6 +1,6 @@
-#include "cuda/check.h"
 #include "kernels/device/columns.cuh"
 #include "kernels/device/element.cuh"
+#include "kernels/device/launch.cuh"
 #include "kernels/elementwise/bias.h"
 
 namespace longhaul::kernels {
@@ -40,23 +40,22 @@ dim3 grid_of(std::int64_t rows, std::int64_t width) {
 
 template <class T>
 void forward(const BiasForward& args, cudaStream_t stream) {
-  forward_kernel<T><<<grid_of(args.rows, args.width), kColumnThreads, 0, stream>>>(args);
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
+  enqueue(forward_kernel<T>, {grid_of(args.rows, args.width), kColumnThreads}, stream, args);
 }
 
 template <class T>
 void backward(const BiasBackward& args, cudaStream_t stream) {
   if (args.rows > 0) {
-    partials_kernel<T><<<grid_of(args.rows, args.width), kColumnThreads, 0, stream>>>(args);
-    LONGHAUL_CUDA_CHECK(cudaGetLastError());
+    enqueue(partials_kernel<T>, {grid_of(args.rows, args.width), kColumnThreads}, stream, args);
   }
-  fold_partials_kernel<<<blocks_of_columns(args.width), kColumnThreads, 0, stream>>>(
-      args.scratch,
-      chunk_count(args.rows, kRowsPerChunk),
-      args.width,
-      args.width,
-      static_cast<T*>(args.d_bias));
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
+  enqueue(fold_partials_kernel<T>,
+          {blocks_of_columns(args.width), kColumnThreads},
+          stream,
+          args.scratch,
+          chunk_count(args.rows, kRowsPerChunk),
+          args.width,
+          args.width,
+          static_cast<T*>(args.d_bias));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-#include "cuda/check.h"
 #include "kernels/device/columns.cuh"
 #include "kernels/device/element.cuh"
+#include "kernels/device/launch.cuh"
 #include "kernels/embedding/embedding.h"
 
 namespace longhaul::kernels {
@@ -46,11 +46,10 @@ void embedding_forward_cuda(const EmbeddingForward& args, const Launch& launch) 
   auto* stream = static_cast<cudaStream_t>(launch.stream);
   const dim3 grid = grid_of(args.tokens, args.width);
   if (args.dtype == DType::kF32) {
-    forward_kernel<float><<<grid, kColumnThreads, 0, stream>>>(args);
+    enqueue(forward_kernel<float>, {grid, kColumnThreads}, stream, args);
   } else {
-    forward_kernel<Bf16><<<grid, kColumnThreads, 0, stream>>>(args);
+    enqueue(forward_kernel<Bf16>, {grid, kColumnThreads}, stream, args);
   }
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 void embedding_backward_cuda(const EmbeddingBackward& args, const Launch& launch) {
@@ -59,13 +58,12 @@ void embedding_backward_cuda(const EmbeddingBackward& args, const Launch& launch
   auto* stream = static_cast<cudaStream_t>(launch.stream);
   const dim3 grid = grid_of(args.tokens, args.width);
   if (args.dtype == DType::kF32) {
-    backward_kernel<float, float><<<grid, kColumnThreads, 0, stream>>>(args);
+    enqueue(backward_kernel<float, float>, {grid, kColumnThreads}, stream, args);
   } else if (args.table_dtype == DType::kF32) {
-    backward_kernel<Bf16, float><<<grid, kColumnThreads, 0, stream>>>(args);
+    enqueue(backward_kernel<Bf16, float>, {grid, kColumnThreads}, stream, args);
   } else {
-    backward_kernel<Bf16, Bf16><<<grid, kColumnThreads, 0, stream>>>(args);
+    enqueue(backward_kernel<Bf16, Bf16>, {grid, kColumnThreads}, stream, args);
   }
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 }  // namespace longhaul::kernels

@@ -1,5 +1,5 @@
-#include "cuda/check.h"
 #include "kernels/device/element.cuh"
+#include "kernels/device/launch.cuh"
 #include "kernels/device/reduce.cuh"
 #include "kernels/loss/cross_entropy.h"
 
@@ -114,11 +114,10 @@ void cross_entropy_cuda(const CrossEntropy& args, const Launch& launch) {
   auto* stream = static_cast<cudaStream_t>(launch.stream);
   const auto blocks = static_cast<unsigned>(args.rows);
   if (args.dtype == DType::kF32) {
-    whole_kernel<float><<<blocks, kThreads, 0, stream>>>(args);
+    enqueue(whole_kernel<float>, {blocks, kThreads}, stream, args);
   } else {
-    whole_kernel<Bf16><<<blocks, kThreads, 0, stream>>>(args);
+    enqueue(whole_kernel<Bf16>, {blocks, kThreads}, stream, args);
   }
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 void log_sum_exp_tile_cuda(const LogSumExpTile& args, const Launch& launch) {
@@ -127,11 +126,10 @@ void log_sum_exp_tile_cuda(const LogSumExpTile& args, const Launch& launch) {
   auto* stream = static_cast<cudaStream_t>(launch.stream);
   const auto blocks = static_cast<unsigned>(args.rows);
   if (args.dtype == DType::kF32) {
-    tile_kernel<float><<<blocks, kThreads, 0, stream>>>(args);
+    enqueue(tile_kernel<float>, {blocks, kThreads}, stream, args);
   } else {
-    tile_kernel<Bf16><<<blocks, kThreads, 0, stream>>>(args);
+    enqueue(tile_kernel<Bf16>, {blocks, kThreads}, stream, args);
   }
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 void cross_entropy_loss_cuda(const CrossEntropyLoss& args, const Launch& launch) {
@@ -139,8 +137,7 @@ void cross_entropy_loss_cuda(const CrossEntropyLoss& args, const Launch& launch)
   if (args.rows == 0) return;
   auto* stream = static_cast<cudaStream_t>(launch.stream);
   const auto blocks = static_cast<unsigned>(chunk_count(args.rows, kThreads));
-  loss_kernel<<<blocks, kThreads, 0, stream>>>(args);
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
+  enqueue(loss_kernel, {blocks, kThreads}, stream, args);
 }
 
 void cross_entropy_gradient_tile_cuda(const CrossEntropyGradientTile& args, const Launch& launch) {
@@ -149,11 +146,10 @@ void cross_entropy_gradient_tile_cuda(const CrossEntropyGradientTile& args, cons
   auto* stream = static_cast<cudaStream_t>(launch.stream);
   const auto blocks = static_cast<unsigned>(args.rows);
   if (args.dtype == DType::kF32) {
-    gradient_kernel<float><<<blocks, kThreads, 0, stream>>>(args);
+    enqueue(gradient_kernel<float>, {blocks, kThreads}, stream, args);
   } else {
-    gradient_kernel<Bf16><<<blocks, kThreads, 0, stream>>>(args);
+    enqueue(gradient_kernel<Bf16>, {blocks, kThreads}, stream, args);
   }
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 }  // namespace longhaul::kernels

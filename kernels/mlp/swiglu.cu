@@ -1,4 +1,3 @@
-#include "cuda/check.h"
 #include "kernels/device/element.cuh"
 #include "kernels/device/elements.cuh"
 #include "kernels/device/logistic.cuh"
@@ -52,7 +51,6 @@ void forward(const SwigluForward& args, cudaStream_t stream) {
   const ForwardBody<T> body{
       static_cast<const T*>(args.gate), static_cast<const T*>(args.up), static_cast<T*>(args.y)};
   launch_elements(stream, args.count, body, {args.gate, args.up, args.y});
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 template <class T>
@@ -63,7 +61,6 @@ void backward(const SwigluBackward& args, cudaStream_t stream) {
                              static_cast<T*>(args.d_gate),
                              static_cast<T*>(args.d_up)};
   launch_elements(stream, args.count, body, {args.d_y, args.gate, args.up, args.d_gate, args.d_up});
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-#include "cuda/check.h"
 #include "kernels/device/columns.cuh"
 #include "kernels/device/element.cuh"
+#include "kernels/device/launch.cuh"
 #include "kernels/device/reduce.cuh"
 #include "kernels/device/rows.cuh"
 #include "kernels/norm/layer_norm.h"
@@ -93,11 +93,10 @@ template <class T>
 void forward(const LayerNormForward& args, cudaStream_t stream) {
   const unsigned blocks = blocks_of_rows(args.rows, args.width);
   if (is_narrow(args.width)) {
-    forward_kernel<T, 32><<<blocks, 32 * kNarrowRowsPerBlock, 0, stream>>>(args);
+    enqueue(forward_kernel<T, 32>, {blocks, 32 * kNarrowRowsPerBlock}, stream, args);
   } else {
-    forward_kernel<T, kWideRow><<<blocks, kWideRow, 0, stream>>>(args);
+    enqueue(forward_kernel<T, kWideRow>, {blocks, kWideRow}, stream, args);
   }
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 // The parameters' gradients first: d_x may overwrite d_y.
@@ -107,16 +106,25 @@ void parameter_gradients(const LayerNormBackward& args, cudaStream_t stream) {
   const unsigned columns = blocks_of_columns(args.width);
   if (chunks > 0) {
     const dim3 grid(static_cast<unsigned>(chunks), columns);
-    parameter_partials_kernel<T><<<grid, kColumnThreads, 0, stream>>>(args);
-    LONGHAUL_CUDA_CHECK(cudaGetLastError());
+    enqueue(parameter_partials_kernel<T>, {grid, kColumnThreads}, stream, args);
   }
   const float* bias_partials = chunks == 0 ? nullptr : args.scratch + args.width;
-  fold_partials_kernel<<<columns, kColumnThreads, 0, stream>>>(
-      args.scratch, chunks, 2 * args.width, args.width, static_cast<T*>(args.d_gain));
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
-  fold_partials_kernel<<<columns, kColumnThreads, 0, stream>>>(
-      bias_partials, chunks, 2 * args.width, args.width, static_cast<T*>(args.d_bias));
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
+  enqueue(fold_partials_kernel<T>,
+          {columns, kColumnThreads},
+          stream,
+          args.scratch,
+          chunks,
+          2 * args.width,
+          args.width,
+          static_cast<T*>(args.d_gain));
+  enqueue(fold_partials_kernel<T>,
+          {columns, kColumnThreads},
+          stream,
+          bias_partials,
+          chunks,
+          2 * args.width,
+          args.width,
+          static_cast<T*>(args.d_bias));
 }
 
 template <class T>
@@ -125,11 +133,10 @@ void backward(const LayerNormBackward& args, cudaStream_t stream) {
   if (args.rows == 0) return;
   const unsigned blocks = blocks_of_rows(args.rows, args.width);
   if (is_narrow(args.width)) {
-    backward_kernel<T, 32><<<blocks, 32 * kNarrowRowsPerBlock, 0, stream>>>(args);
+    enqueue(backward_kernel<T, 32>, {blocks, 32 * kNarrowRowsPerBlock}, stream, args);
   } else {
-    backward_kernel<T, kWideRow><<<blocks, kWideRow, 0, stream>>>(args);
+    enqueue(backward_kernel<T, kWideRow>, {blocks, kWideRow}, stream, args);
   }
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 }  // namespace

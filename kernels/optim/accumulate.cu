@@ -1,4 +1,3 @@
-#include "cuda/check.h"
 #include "kernels/device/element.cuh"
 #include "kernels/device/elements.cuh"
 #include "kernels/optim/accumulate.h"
@@ -55,7 +54,6 @@ void accumulate_arrays(const Accumulate& args, cudaStream_t stream) {
   const AccumulateBody<T> body{
       args.accumulator, static_cast<const T*>(args.gradient), args.is_first};
   launch_elements(stream, args.count, body, {args.accumulator, args.gradient});
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 template <class T>
@@ -66,7 +64,6 @@ void finish(const FinishAccumulation& args, cudaStream_t stream) {
                            static_cast<T*>(args.transport)};
   launch_elements(
       stream, args.count, body, {args.accumulator, args.gradient, args.tied, args.transport});
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 // Compiled without contraction (-fmad=false): fma is what the written order says and no more.
 // Division and square root are IEEE and denormals kept by nvcc's defaults.
-#include "cuda/check.h"
 #include "kernels/device/element.cuh"
 #include "kernels/device/elements.cuh"
 #include "kernels/device/master.cuh"
@@ -69,7 +68,6 @@ void adamw_fp32_cuda(const AdamWFp32& args, const Launch& launch) {
       args.count,
       Fp32Body{a},
       {a.weight, a.gradient, a.momentum, a.variance, a.old_weight, a.old_momentum, a.old_variance});
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 void adamw_bf16_cuda(const AdamWBf16& args, const Launch& launch) {
@@ -88,7 +86,6 @@ void adamw_bf16_cuda(const AdamWBf16& args, const Launch& launch) {
                    a.old_remainder,
                    a.old_momentum,
                    a.old_variance});
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 }  // namespace longhaul::kernels

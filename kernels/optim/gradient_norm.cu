@@ -1,6 +1,6 @@
-#include "cuda/check.h"
 #include "kernels/device/double_lanes.cuh"
 #include "kernels/device/element.cuh"
+#include "kernels/device/launch.cuh"
 #include "kernels/optim/gradient_norm.h"
 
 namespace longhaul::kernels {
@@ -71,17 +71,15 @@ void sum_of_squares_cuda(const SumOfSquares& args, const Launch& launch) {
   const std::int64_t chunks = chunk_count(args.count, kNormChunk);
   const auto blocks = static_cast<unsigned>(chunk_count(chunks, kChunksPerBlock));
   if (args.dtype == DType::kF32) {
-    chunks_kernel<float><<<blocks, kThreads, 0, stream>>>(args, chunks);
+    enqueue(chunks_kernel<float>, {blocks, kThreads}, stream, args, chunks);
   } else {
-    chunks_kernel<Bf16><<<blocks, kThreads, 0, stream>>>(args, chunks);
+    enqueue(chunks_kernel<Bf16>, {blocks, kThreads}, stream, args, chunks);
   }
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 void fold_sums_cuda(const FoldSums& args, const Launch& launch) {
   check(args);
-  fold_kernel<<<1, kThreads, 0, static_cast<cudaStream_t>(launch.stream)>>>(args);
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
+  enqueue(fold_kernel, {1, kThreads}, static_cast<cudaStream_t>(launch.stream), args);
 }
 
 }  // namespace longhaul::kernels

@@ -1,4 +1,3 @@
-#include "cuda/check.h"
 #include "kernels/device/elements.cuh"
 #include "kernels/device/master.cuh"
 #include "kernels/optim/master.h"
@@ -37,7 +36,6 @@ void master_split_cuda(const MasterSplit& args, const Launch& launch) {
                   args.count,
                   SplitBody{args},
                   {args.master, args.weight, args.remainder});
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 void master_join_cuda(const MasterJoin& args, const Launch& launch) {
@@ -47,7 +45,6 @@ void master_join_cuda(const MasterJoin& args, const Launch& launch) {
                   args.count,
                   JoinBody{args},
                   {args.master, args.weight, args.remainder});
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
 }
 
 }  // namespace longhaul::kernels
