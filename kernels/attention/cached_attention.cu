@@ -1,8 +1,8 @@
 #include <algorithm>
 
-#include "cuda/check.h"
 #include "kernels/attention/cached_attention.h"
 #include "kernels/device/element.cuh"
+#include "kernels/device/launch.cuh"
 #include "kernels/device/reduce.cuh"
 
 namespace longhaul::kernels {
@@ -10,6 +10,33 @@ namespace {
 
 constexpr int kThreads = 256;
 static_assert(kThreads == kKeysPerChunk, "one thread per key in the softmax");
+
+// Keys [first, length) are attended to; none where the token is beyond the cache.
+struct Attended {
+  std::int64_t first = 0;
+  std::int64_t length;
+
+  __device__ explicit Attended(const CachedAttention& args) : length(args.length) {
+    if (args.position != nullptr) {
+      const std::int64_t position = *args.position;
+      length = position >= 0 && position < args.length ? position + 1 : 0;
+    }
+    if (args.window != 0 && args.window < length) first = length - args.window;
+  }
+};
+
+// One thread per element of the new key and value.
+template <class T>
+__global__ void append_kernel(CachedAttention args) {
+  const std::int64_t width = args.kv_heads * args.head_dim;
+  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  const std::int64_t row = Attended(args).length - 1;
+  if (i >= width || row < 0) return;
+  T* keys = static_cast<T*>(const_cast<void*>(args.keys));
+  T* values = static_cast<T*>(const_cast<void*>(args.values));
+  keys[row * width + i] = static_cast<const T*>(args.new_key)[i];
+  values[row * width + i] = static_cast<const T*>(args.new_value)[i];
+}
 
 // Scratch, per head and chunk: maximum, sum, [head_dim] weighted sums of values.
 __device__ float* partial_of(const CachedAttention& args, std::int64_t head, std::int64_t chunk) {
@@ -23,14 +50,14 @@ template <class T>
 __device__ void score_keys(const CachedAttention& args,
                            std::int64_t head,
                            std::int64_t begin,
-                           std::int64_t first,
+                           const Attended& attended,
                            float* scores) {
   const std::int64_t group = head / (args.heads / args.kv_heads);
   const T* q = static_cast<const T*>(args.q) + head * args.head_dim;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   for (int k = static_cast<int>(threadIdx.x) / 32; k < kKeysPerChunk; k += kThreads / 32) {
     const std::int64_t j = begin + k;
-    const bool is_attended = j >= first && j < args.length;
+    const bool is_attended = j >= attended.first && j < attended.length;
     float dot = 0.0F;
     if (is_attended) {
       const T* key = static_cast<const T*>(args.keys) + (j * args.kv_heads + group) * args.head_dim;
@@ -45,12 +72,14 @@ __device__ void score_keys(const CachedAttention& args,
 
 // One block per chunk of keys and head.
 template <class T>
-__global__ void attend_kernel(CachedAttention args, std::int64_t first) {
+__global__ void attend_kernel(CachedAttention args) {
   __shared__ float weights[kKeysPerChunk];
+  const Attended attended(args);
   const std::int64_t head = blockIdx.y;
-  const std::int64_t chunk = first / kKeysPerChunk + blockIdx.x;
+  const std::int64_t chunk = blockIdx.x;
   const std::int64_t begin = chunk * kKeysPerChunk;
-  score_keys<T>(args, head, begin, first, weights);
+  if (chunk < attended.first / kKeysPerChunk || begin >= attended.length) return;
+  score_keys<T>(args, head, begin, attended, weights);
   __syncthreads();
   const float score = weights[threadIdx.x];
   const float maximum = maximum_of_group<kThreads>(score);
@@ -63,11 +92,11 @@ __global__ void attend_kernel(CachedAttention args, std::int64_t first) {
     partial[1] = sum;
   }
   const std::int64_t group = head / (args.heads / args.kv_heads);
-  const std::int64_t last = min(begin + kKeysPerChunk, args.length);
+  const std::int64_t last = min(begin + kKeysPerChunk, attended.length);
   for (std::int64_t d = threadIdx.x; d < args.head_dim; d += kThreads) {
     const T* values = static_cast<const T*>(args.values) + group * args.head_dim + d;
     float weighted = 0.0F;
-    for (std::int64_t j = max(begin, first); j < last; ++j) {
+    for (std::int64_t j = max(begin, attended.first); j < last; ++j) {
       const float value = to_float(values[j * args.kv_heads * args.head_dim]);
       weighted = fmaf(weights[j - begin], value, weighted);
     }
@@ -77,10 +106,11 @@ __global__ void attend_kernel(CachedAttention args, std::int64_t first) {
 
 // The chunks of a head in index order; one block per head.
 template <class T>
-__global__ void combine_kernel(CachedAttention args, std::int64_t first) {
+__global__ void combine_kernel(CachedAttention args) {
+  const Attended attended(args);
   const std::int64_t head = blockIdx.x;
-  const std::int64_t first_chunk = first / kKeysPerChunk;
-  const std::int64_t chunks = (args.length + kKeysPerChunk - 1) / kKeysPerChunk;
+  const std::int64_t first_chunk = attended.first / kKeysPerChunk;
+  const std::int64_t chunks = (attended.length + kKeysPerChunk - 1) / kKeysPerChunk;
   float maximum = -INFINITY;
   for (std::int64_t chunk = first_chunk; chunk < chunks; ++chunk) {
     maximum = fmaxf(maximum, partial_of(args, head, chunk)[0]);
@@ -103,15 +133,16 @@ __global__ void combine_kernel(CachedAttention args, std::int64_t first) {
 
 template <class T>
 void attend(const CachedAttention& args, cudaStream_t stream) {
-  const bool is_cut = args.window != 0 && args.window < args.length;
-  const std::int64_t first = is_cut ? args.length - args.window : 0;
-  const std::int64_t chunks = chunk_count(args.length, kKeysPerChunk) - first / kKeysPerChunk;
-  const dim3 grid(static_cast<unsigned>(chunks), static_cast<unsigned>(args.heads));
-  attend_kernel<T><<<grid, kThreads, 0, stream>>>(args, first);
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
+  if (args.position != nullptr) {
+    const std::int64_t width = args.kv_heads * args.head_dim;
+    const auto blocks = static_cast<unsigned>(chunk_count(width, kThreads));
+    enqueue(append_kernel<T>, {blocks, kThreads}, stream, args);
+  }
+  const auto chunks = static_cast<unsigned>(chunk_count(args.length, kKeysPerChunk));
+  const auto heads = static_cast<unsigned>(args.heads);
+  enqueue(attend_kernel<T>, {{chunks, heads}, kThreads}, stream, args);
   const auto threads = static_cast<unsigned>(std::clamp<std::int64_t>(args.head_dim, 32, 256));
-  combine_kernel<T><<<static_cast<unsigned>(args.heads), threads, 0, stream>>>(args, first);
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
+  enqueue(combine_kernel<T>, {heads, threads}, stream, args);
 }
 
 }  // namespace

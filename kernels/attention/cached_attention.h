@@ -32,6 +32,12 @@ struct CachedAttention {
   std::int64_t window;  // keys attended to, the token's own included; 0: all
   float scale;
   DType dtype;  // of q, keys, values, y: fp32 or bf16
+  // For a CUDA body, which cannot be told the length when it is enqueued: the number of the token
+  // on the device, and its key and value [kv_heads, head_dim], which are stored in that row first.
+  // `length` is then the number of rows that there are; y is NaN for a token beyond them.
+  const std::int32_t* position = nullptr;
+  const void* new_key = nullptr;
+  const void* new_value = nullptr;
 };
 
 // Bytes of CachedAttention::scratch for any length up to `length`:

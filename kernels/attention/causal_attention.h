@@ -5,12 +5,15 @@
 //   lse[h, i]  = log sum_j exp(s[h, i, j])
 //   y[i, h, d] = sum_j exp(s[h, i, j] - lse[h, i]) * v[j, g, d]
 //
-// Only a reference: training uses LibTorch's flash attention, of which this is the oracle.
+// A reference, which is the oracle of all bodies, and the CUDA body. The host's body is in `ops`,
+// where LibTorch's products are.
 #pragma once
 
 #include <cstdint>
 
 #include "longhaul/core/dtype.h"
+
+#include "kernels/launch.h"
 
 namespace longhaul::kernels {
 
@@ -42,10 +45,25 @@ struct CausalAttentionBackward {
   void* d_q;                       // [tokens, heads, head_dim]
   void* d_k;                       // [tokens, kv_heads, head_dim]
   void* d_v;                       // [tokens, kv_heads, head_dim]
+  float* delta = nullptr;          // [heads, tokens]: scratch of the CUDA body
 };
+
+// The largest head_dim of the CUDA body, which pads dims to multiples of 16 in shared memory.
+inline constexpr std::int64_t kMostCudaHeadDim = 256;
+
+// Throws InvalidArgument for an empty size, heads that kv_heads does not divide, a negative window,
+// another dtype, or a missing pointer.
+void check(const CausalAttentionForward& args);
+// What the CUDA body of the backward refuses too: a head_dim above kMostCudaHeadDim, no delta.
+void check(const CausalAttentionBackward& args);
 
 // Sums in fp64, on one thread; O(tokens^2) time, no scratch.
 void causal_attention_forward_reference(const CausalAttentionForward& args);
 void causal_attention_backward_reference(const CausalAttentionBackward& args);
+
+// Probabilities, and the gradients of scores, are rounded to dtype before they are multiplied;
+// sums are fp32. Bits depend on a segment's length and on sizes alone. Only with CUDA.
+void causal_attention_forward_cuda(const CausalAttentionForward& args, const Launch& launch);
+void causal_attention_backward_cuda(const CausalAttentionBackward& args, const Launch& launch);
 
 }  // namespace longhaul::kernels

@@ -5,27 +5,15 @@
 #include "longhaul/core/error.h"
 
 #include "kernels/attention/causal_attention.h"
-#include "kernels/check.h"
 #include "kernels/element.h"
 
 namespace longhaul::kernels {
 namespace {
 
-void check(const CausalAttentionForward& args) {
-  constexpr const char* kPlace = "causal_attention";
-  require_rows(kPlace, args.tokens, args.head_dim);
-  require_float(kPlace, args.dtype);
-  require(args.kv_heads >= 1 && args.heads >= 1 && args.heads % args.kv_heads == 0,
-          kPlace,
-          ": heads is ",
-          args.heads,
-          ", expected a positive multiple of kv_heads = ",
-          args.kv_heads);
-  require(args.window >= 0, kPlace, ": window is ", args.window, ", expected at least 0");
-  require(args.segment_count >= 0 && args.segments[0] == 0 &&
-              args.segments[args.segment_count] == args.tokens,
-          kPlace,
-          ": segments do not begin at 0 and end at tokens = ",
+void check_segments(const CausalAttentionForward& args) {
+  check(args);
+  require(args.segments[0] == 0 && args.segments[args.segment_count] == args.tokens,
+          "causal_attention: segments do not begin at 0 and end at tokens = ",
           args.tokens);
 }
 
@@ -163,14 +151,14 @@ void backward_key(const CausalAttentionBackward& args,
 }  // namespace
 
 void causal_attention_forward_reference(const CausalAttentionForward& args) {
-  check(args);
+  check_segments(args);
   for_each_token(args, [&](std::int64_t segment, std::int64_t, std::int64_t i) {
     for (std::int64_t head = 0; head < args.heads; ++head) forward_row(args, segment, i, head);
   });
 }
 
 void causal_attention_backward_reference(const CausalAttentionBackward& args) {
-  check(args.forward);
+  check_segments(args.forward);
   for_each_token(args.forward, [&](std::int64_t segment, std::int64_t end, std::int64_t token) {
     backward_query(args, segment, token);
     backward_key(args, segment, end, token);

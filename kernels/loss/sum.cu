@@ -1,5 +1,5 @@
-#include "cuda/check.h"
 #include "kernels/device/double_lanes.cuh"
+#include "kernels/device/launch.cuh"
 #include "kernels/loss/sum.h"
 
 namespace longhaul::kernels {
@@ -25,7 +25,7 @@ __global__ void chunks_kernel(Sum args, std::int64_t chunks) {
 __global__ void fold_kernel(Sum args, std::int64_t chunks) {
   double sum = 0.0;
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk) sum += args.scratch[chunk];
-  *args.sum = sum;
+  *args.sum = args.accumulates ? *args.sum + sum : sum;
 }
 
 }  // namespace
@@ -36,11 +36,9 @@ void sum_cuda(const Sum& args, const Launch& launch) {
   const std::int64_t chunks = chunk_count(args.count, kSumChunk);
   if (chunks > 0) {
     const auto blocks = static_cast<unsigned>(chunk_count(chunks, kChunksPerBlock));
-    chunks_kernel<<<blocks, kThreads, 0, stream>>>(args, chunks);
-    LONGHAUL_CUDA_CHECK(cudaGetLastError());
+    enqueue(chunks_kernel, {blocks, kThreads}, stream, args, chunks);
   }
-  fold_kernel<<<1, 1, 0, stream>>>(args, chunks);
-  LONGHAUL_CUDA_CHECK(cudaGetLastError());
+  enqueue(fold_kernel, {1, 1}, stream, args, chunks);
 }
 
 }  // namespace longhaul::kernels

@@ -17,6 +17,7 @@ struct Sum {
   double* scratch;  // sum_scratch bytes: [chunks]
   double* sum;      // one number
   std::int64_t count;
+  bool accumulates = false;  // adds to what `sum` is instead of replacing it
 };
 
 // Bytes of Sum::scratch.

@@ -16,7 +16,7 @@ void sum_reference(const Sum& args, const Launch&) {
     }
     total += fold_lanes(lanes);
   }
-  *args.sum = total;
+  *args.sum = args.accumulates ? *args.sum + total : total;
 }
 
 }  // namespace longhaul::kernels

@@ -14,7 +14,7 @@ void LONGHAUL_SIMD_BODY(sum)(const Sum& args, const Launch& launch) {
   });
   double total = 0.0;
   for (std::int64_t k = 0; k < chunk_count(args.count, kSumChunk); ++k) total += args.scratch[k];
-  *args.sum = total;
+  *args.sum = args.accumulates ? *args.sum + total : total;
 }
 
 }  // namespace longhaul::kernels
