@@ -4,7 +4,6 @@
 
 #include "longhaul/core/error.h"
 #include "longhaul/optim/step.h"
-#include "longhaul/plan/scratch.h"
 
 #include "lowering.h"
 
@@ -15,13 +14,13 @@ Lowering::Lowering(const ModelGraph& graph,
                    const Plan& plan,
                    const BatchShape& shape,
                    const PassStart& start,
-                   int workers)
+                   const ComputeLane& compute)
     : graph_(graph),
       format_(format),
       plan_(plan),
       shape_(shape),
       kind_(start.pass),
-      workers_(workers),
+      compute_(compute),
       emit_(pass_.schedule),
       residency_(graph, format, plan, shape_, with_states(start), emit_),
       gradients_(graph, format, plan, shape_, pass_, emit_),
@@ -35,7 +34,7 @@ LoweredPass& Lowering::with_states(const PassStart& start) {
 }
 
 void Lowering::add_scratch(Op& op) {
-  const Bytes size = scratch_bytes(graph_, graph_[op.node], op.kind, shape_, workers_);
+  const Bytes size = scratch_bytes(graph_, graph_[op.node], op.kind, shape_, compute_);
   if (size.count == 0) return;
   const Tier tier = op.lane == Lane::kHost ? Tier::kHost : Tier::kDevice;
   op.scratch = emit_.whole(emit_.add_buffer("scratch of " + graph_[op.node].name, tier, size));
@@ -207,10 +206,10 @@ LoweredPass lower(const ModelGraph& graph,
                   const Plan& plan,
                   const BatchShape& shape,
                   Pass pass,
-                  int workers) {
+                  const ComputeLane& compute) {
   const std::vector<Standing> found = standings(plan, pass);
   require(!found.empty(), "lower: a drain of a plan that leaves no updates");
-  return lower(graph, format, plan, shape, PassStart{pass, found.front()}, workers);
+  return lower(graph, format, plan, shape, PassStart{pass, found.front()}, compute);
 }
 
 LoweredPass lower(const ModelGraph& graph,
@@ -218,7 +217,7 @@ LoweredPass lower(const ModelGraph& graph,
                   const Plan& plan,
                   const BatchShape& shape,
                   const PassStart& start,
-                  int workers) {
+                  const ComputeLane& compute) {
   require(shape.tokens > 0 && shape.max_segments > 0 && shape.positions > 0,
           "lower: got ",
           shape.tokens,
@@ -229,7 +228,7 @@ LoweredPass lower(const ModelGraph& graph,
           " positions, expected all above 0");
   require(shape.micro_batches >= 1, "lower: got ", shape.micro_batches, " micro-batches");
   check(plan, graph, shape.micro_batches);
-  Lowering lowering(graph, format, plan, shape, start, workers);
+  Lowering lowering(graph, format, plan, shape, start, compute);
   switch (start.pass) {
     case Pass::kTrain: return lowering.train();
     case Pass::kDrain: return lowering.drain();

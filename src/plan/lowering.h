@@ -25,7 +25,7 @@ class Lowering {
            const Plan& plan,
            const BatchShape& shape,
            const PassStart& start,
-           int workers);
+           const ComputeLane& compute);
 
   // Each returns the finished pass.
   LoweredPass train();
@@ -90,7 +90,7 @@ class Lowering {
   const Plan& plan_;
   BatchShape shape_;
   Pass kind_;
-  int workers_;
+  ComputeLane compute_;
   LoweredPass pass_;
   Emitter emit_;
   Residency residency_;

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "longhaul/core/units.h"
+
 namespace longhaul {
 
 // Output tiles of products hold at most this many rows.
@@ -14,5 +16,8 @@ inline constexpr std::int64_t kHeadTileRows = 512;
 inline constexpr std::int64_t kHeadSumRows = 64;
 // Elements whose squares are summed into one partial sum of the gradient norm.
 inline constexpr std::int64_t kNormChunkElements = 65536;
+// Workspace of a product on a GPU, which decides between algorithms. Without a split of K little is
+// needed; LibTorch gives its cuBLASLt 1 MiB.
+inline constexpr Bytes kCudaProductScratch = 4_MiB;
 
 }  // namespace longhaul

@@ -10,6 +10,7 @@
 #include "longhaul/optim/state_format.h"
 #include "longhaul/optim/step.h"
 #include "longhaul/plan/plan.h"
+#include "longhaul/plan/scratch.h"
 #include "longhaul/schedule/schedule.h"
 
 namespace longhaul {
@@ -89,7 +90,7 @@ std::vector<Standing> standings(const Plan& plan, Pass pass);
 Standing after_step(const Plan& plan, const Standing& before, const StepResults& results);
 
 // The rows of the key/value caches of prefill and decode are shape.positions; decode has one token.
-// `workers`: threads of the compute lane, which scale the scratch of ops and nothing else.
+// `compute` decides the scratch of ops and nothing else.
 // In training, `shape.micro_batches` micro-batches make one optimizer step.
 // Throws ConfigError when the plan is impossible for the graph or the batch: see check(Plan).
 LoweredPass lower(const ModelGraph& graph,
@@ -104,6 +105,6 @@ LoweredPass lower(const ModelGraph& graph,
                   const Plan& plan,
                   const BatchShape& shape,
                   Pass pass,
-                  int workers);
+                  const ComputeLane& compute);
 
 }  // namespace longhaul

@@ -14,8 +14,21 @@ namespace longhaul {
 // at most 0.4 MiB at K = 2,048 and grows with the rows of the tile it copies.
 inline constexpr Bytes kProductScratch = 1_MiB;
 
-// Of an op of `kind` on `node` with `workers` threads.
-Bytes scratch_bytes(
-    const ModelGraph& graph, const Node& node, OpKind kind, const BatchShape& shape, int workers);
+// What runs the ops of the compute lane, as far as their temporaries depend on it.
+struct ComputeLane {
+  ComputeLane(int threads)  // NOLINT(google-explicit-constructor): of a host device
+      : workers(threads) {}
+  ComputeLane(DeviceKind kind, int threads) : device(kind), workers(threads) {}
+
+  DeviceKind device = DeviceKind::kHost;
+  int workers = 1;  // each has temporaries of its own on a host device
+};
+
+// Of an op of `kind` on `node`.
+Bytes scratch_bytes(const ModelGraph& graph,
+                    const Node& node,
+                    OpKind kind,
+                    const BatchShape& shape,
+                    const ComputeLane& compute);
 
 }  // namespace longhaul
