@@ -142,19 +142,13 @@ OpBody bind_head_loss(const Binding& b) {
 }
 
 OpBody bind_sum_losses(const Binding& b) {
-  auto* scratch = b.scratch_as<double>();
-  auto* sum = scratch;  // the first number; partial sums follow
-  const kernels::Sum arguments{
-      .x = b.read_as<float>(0), .scratch = scratch + 1, .sum = sum, .count = b.shape.tokens};
-  check(arguments);
-  return [arguments,
-          kernel = b.kernels.sum,
-          launch = b.launch(),
-          sum,
-          results = b.write_as<StepResults>(0)] {
-    kernel(arguments, launch);
-    results->loss_sum += *sum;
-  };
+  return call(b,
+              b.kernels.sum,
+              kernels::Sum{.x = b.read_as<float>(0),
+                           .scratch = b.scratch_as<double>(),
+                           .sum = &b.write_as<StepResults>(0)->loss_sum,
+                           .count = b.shape.tokens,
+                           .accumulates = true});
 }
 
 OpBody bind_logits(const Binding& b) {

@@ -49,12 +49,6 @@ Partials partials_at(const std::byte* record, Bytes size) {
 // The pieces in which an update measures its gradient: 1 MiB in bf16.
 constexpr std::int64_t kMeasuredPiece = 8 * kNormChunkElements;
 
-OpBody in_order(std::vector<OpBody> bodies) {
-  return [bodies = std::move(bodies)] {
-    for (const OpBody& body : bodies) body();
-  };
-}
-
 struct ElementsOf {
   std::int64_t first;
   std::int64_t end;
@@ -128,6 +122,13 @@ OpBody update_bf16(const Binding& b,
 }
 
 }  // namespace
+
+OpBody in_order(std::vector<OpBody> bodies) {
+  if (bodies.size() == 1) return std::move(bodies.front());
+  return [bodies = std::move(bodies)] {
+    for (const OpBody& body : bodies) body();
+  };
+}
 
 OpBody bind_fill(const Binding& b) {
   std::vector<OpBody> fills;

@@ -47,7 +47,7 @@ struct Binding {
   const Node& node() const { return graph[op.node]; }
   DType dtype() const { return format.weight(); }  // of weights and activations
   ThreadPool& pool() const { return device.pool(op.lane); }
-  kernels::Launch launch() const { return {&device.pool(op.lane), nullptr}; }
+  kernels::Launch launch() const { return {&device.pool(op.lane), device.stream(op.lane)}; }
   // Splits [offset, end) of the scratch among the threads of the compute lane.
   WorkerScratch worker_scratch(std::int64_t offset = 0) const {
     const std::int64_t share = (addresses.scratch_size.count - offset) / pool().size();
@@ -61,6 +61,9 @@ OpBody call(const Binding& b, kernels::Kernel<Arguments> kernel, const Arguments
   check(arguments);
   return [kernel, arguments, launch = b.launch()] { kernel(arguments, launch); };
 }
+
+// One after the other.
+OpBody in_order(std::vector<OpBody> bodies);
 
 OpBody bind_forward(const Binding& b);
 OpBody bind_backward(const Binding& b);

@@ -307,18 +307,20 @@ void add_machine_keys(Keys& keys) {
   keys.add(
       "device.kind",
       [](RunConfig & c) -> auto& { return c.device.kind; },
-      word_or("auto", one_of<DeviceKind>({{"host", DeviceKind::kHost}}, "cuda does not exist yet")),
-      "Where the model computes; host is the processor.");
+      word_or("auto",
+              one_of<DeviceKind>({{"host", DeviceKind::kHost}, {"cuda", DeviceKind::kCuda}})),
+      "Where the model computes: cuda is the first NVIDIA GPU, host is the processor; auto takes a "
+      "GPU where CUDA finds one.");
   keys.add(
       "device.memory",
       [](RunConfig & c) -> auto& { return c.device.memory; },
       word_or("auto", size_value()),
-      "A cap on the device's memory; auto sets none.");
+      "A cap on the device's memory; auto sets none on the processor, and what is free on a GPU.");
   keys.add(
       "device.threads",
       [](RunConfig & c) -> auto& { return c.device.threads; },
       word_or("auto", integer_value(1, 4096)),
-      "Threads of the host device; auto takes every usable core. No number depends on it.");
+      "Threads of the processor; auto takes every usable core. No number depends on it.");
   keys.add(
       "limits.host_memory",
       [](RunConfig & c) -> auto& { return c.limits.host_memory; },

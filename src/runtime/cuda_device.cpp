@@ -34,6 +34,9 @@ class DeviceArena {
       throw OutOfMemory("device", size.count, static_cast<std::int64_t>(free));
     }
     base_.reset(static_cast<std::byte*>(memory));
+    // States begin as zeros, as on a host device. No other stream waits for this one.
+    LONGHAUL_CUDA_CHECK(cudaMemset(memory, 0, static_cast<std::size_t>(size.count)));
+    LONGHAUL_CUDA_CHECK(cudaStreamSynchronize(cudaStreamLegacy));
   }
 
   std::byte* base() const { return base_.get(); }
@@ -226,14 +229,75 @@ void CudaDevice::copy_to_disk(Bytes offset, const Location& from, Bytes size) {
 
 }  // namespace
 
-std::unique_ptr<Device> make_cuda_device(const CudaDeviceOptions& options) {
-  const int count = cuda_device_count();
-  if (options.ordinal < 0 || options.ordinal >= count) {
-    throw DeviceError(concat(
-        "make_cuda_device: no GPU ", options.ordinal, ": this machine has ", count, " for CUDA"));
+namespace {
+
+// Measured by nobody yet: cuBLASLt and our kernels have some tens of MiB of code for one GPU.
+constexpr Bytes kCodeReserve = 256_MiB;
+
+// Makes the GPU with its context the calling thread's.
+void select_device(int ordinal) {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());
+    throw DeviceError(concat("GPU ",
+                             ordinal,
+                             ": CUDA finds none: ",
+                             cudaGetErrorString(status),
+                             " (CUDA 13 needs an NVIDIA driver 580 or newer); ",
+                             "device.kind: host trains on the processor"));
   }
-  LONGHAUL_CUDA_CHECK(cudaSetDevice(options.ordinal));
+  if (ordinal < 0 || ordinal >= count) {
+    throw DeviceError(concat("GPU ", ordinal, ": this machine has ", count, " for CUDA"));
+  }
+  LONGHAUL_CUDA_CHECK(cudaSetDevice(ordinal));
   LONGHAUL_CUDA_CHECK(cudaFree(nullptr));  // makes the context
+}
+
+// 13000 is 13.0.
+std::string version_in_words(int version) {
+  return concat(version / 1000, ".", version % 1000 / 10);
+}
+
+}  // namespace
+
+std::string CudaDeviceInfo::in_words() const {
+  return concat(name,
+                ", sm_",
+                major,
+                minor,
+                ", ",
+                multiprocessors,
+                " multiprocessors, CUDA ",
+                version_in_words(runtime_version),
+                ", driver for CUDA ",
+                version_in_words(driver_version));
+}
+
+Bytes CudaDeviceInfo::free_for_arena() const {
+  return std::max(Bytes{}, free - kCodeReserve);
+}
+
+CudaDeviceInfo probe_cuda_device(int ordinal) {
+  select_device(ordinal);
+  cudaDeviceProp properties{};
+  LONGHAUL_CUDA_CHECK(cudaGetDeviceProperties(&properties, ordinal));
+  CudaDeviceInfo info{.name = properties.name,
+                      .major = properties.major,
+                      .minor = properties.minor,
+                      .multiprocessors = properties.multiProcessorCount};
+  LONGHAUL_CUDA_CHECK(cudaDriverGetVersion(&info.driver_version));
+  LONGHAUL_CUDA_CHECK(cudaRuntimeGetVersion(&info.runtime_version));
+  std::size_t free = 0;
+  std::size_t total = 0;
+  LONGHAUL_CUDA_CHECK(cudaMemGetInfo(&free, &total));
+  info.free = Bytes{static_cast<std::int64_t>(free)};
+  info.memory = Bytes{static_cast<std::int64_t>(total)};
+  return info;
+}
+
+std::unique_ptr<Device> make_cuda_device(const CudaDeviceOptions& options) {
+  select_device(options.ordinal);
   return std::make_unique<CudaDevice>(options);
 }
 

@@ -8,6 +8,7 @@
 #include "longhaul/core/error.h"
 #include "longhaul/ops/op_table.h"
 #include "longhaul/ops/torch_memory.h"
+#include "longhaul/runtime/cuda_device.h"
 
 namespace longhaul {
 namespace {
@@ -40,6 +41,13 @@ std::vector<PassStart> starts_of(const Plan& plan,
     if (is_trained || starts.empty()) starts.push_back({pass, found});
   }
   return starts;
+}
+
+// What a GPU has left once the libraries are loaded caps its arena.
+void cap_gpu_memory(Caps& caps) {
+  warm_cuda_libraries();
+  Bytes& cap = caps.bytes[static_cast<std::size_t>(Tier::kDevice)];
+  cap = std::min(cap, probe_cuda_device(0).free_for_arena());
 }
 
 Bytes largest(const std::vector<Runner>& runners, Tier tier) {
@@ -154,6 +162,7 @@ Engine::Engine(Model model, EngineOptions options)
   const std::vector<PassRequest>& passes = p.options.passes;
   require(!passes.empty(), "Engine: no pass was asked for");
   const std::int64_t positions = passes.front().shape.positions;
+  if (p.options.device == DeviceKind::kCuda) cap_gpu_memory(p.options.caps);
   for (std::size_t i = 0; i < passes.size(); ++i) {
     require(passes[i].shape.positions == positions,
             "Engine: passes with ",
@@ -183,8 +192,12 @@ Engine::Engine(Model model, EngineOptions options)
 void Engine::Parts::add_runner(const PassRequest& request,
                                std::size_t index,
                                const PassStart& start) {
-  LoweredPass lowered =
-      lower(model.graph, options.format, options.plan, request.shape, start, options.threads);
+  LoweredPass lowered = lower(model.graph,
+                              options.format,
+                              options.plan,
+                              request.shape,
+                              start,
+                              {options.device, options.threads});
   if (options.tamper) options.tamper(lowered);
   PlacedSchedule placed = place(std::move(lowered.schedule), options.caps);
   runners.push_back({request, index, std::move(lowered), std::move(placed), nullptr, nullptr});
@@ -197,16 +210,27 @@ void Engine::Parts::make_device() {
                             to_string(on_disk),
                             " there; name a folder for it in limits.disk"));
   }
-  device = make_host_device({.device_memory = largest(runners, Tier::kDevice),
-                             .host_memory = largest(runners, Tier::kHost),
-                             .disk = on_disk,
-                             .disk_folders = options.disk,
-                             .threads = options.threads,
-                             .host_threads = options.threads,
-                             .speeds = options.speeds,
-                             .prepare_thread = prepare_torch_thread});
+  const Bytes device_memory = largest(runners, Tier::kDevice);
+  const Bytes host_memory = largest(runners, Tier::kHost);
+  if (options.device == DeviceKind::kCuda) {
+    device = make_cuda_device({.device_memory = device_memory,
+                               .host_memory = host_memory,
+                               .disk = on_disk,
+                               .disk_folders = options.disk,
+                               .host_threads = options.threads,
+                               .prepare_thread = prepare_torch_thread});
+  } else {
+    device = make_host_device({.device_memory = device_memory,
+                               .host_memory = host_memory,
+                               .disk = on_disk,
+                               .disk_folders = options.disk,
+                               .threads = options.threads,
+                               .host_threads = options.threads,
+                               .speeds = options.speeds,
+                               .prepare_thread = prepare_torch_thread});
+  }
   for (Runner& runner : runners) {
-    runner.table = make_host_op_table(model.graph, options.format, runner.request.shape);
+    runner.table = make_op_table(options.device, model.graph, options.format, runner.request.shape);
     runner.executor =
         std::make_unique<Executor>(runner.placed, *device, *runner.table, node_names(model.graph));
   }

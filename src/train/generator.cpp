@@ -33,6 +33,7 @@ EngineOptions options_for(const RunConfig& config, const Model& model, std::int6
   const Precision precision = *config.training.precision;
   EngineOptions options{.format = {precision, {adamw_format(precision).streams.front()}},
                         .plan = {},
+                        .device = *config.device.kind,
                         .threads = static_cast<int>(*config.device.threads)};
   const BatchShape token{.tokens = 1, .max_segments = 1, .positions = positions};
   options.plan = load_run_plan(config, model.graph, token);

@@ -1,6 +1,6 @@
 #include "summary.h"
 
-#include "longhaul/core/error.h"
+#include "torch_libraries.h"
 
 namespace longhaul {
 namespace {
@@ -53,11 +53,6 @@ RunSummary summarize(const SummaryInputs& inputs) {
     summary.memory.push_back({name + ": within a step", use.whole - use.across_steps});
   }
   return summary;
-}
-
-std::string device_in_words(const RunConfig& config) {
-  const std::int64_t threads = *config.device.threads;
-  return concat("CPU, ", threads, threads == 1 ? " thread" : " threads");
 }
 
 }  // namespace longhaul

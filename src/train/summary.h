@@ -21,7 +21,4 @@ struct SummaryInputs {
 
 RunSummary summarize(const SummaryInputs& inputs);
 
-// "CPU, 2 threads"
-std::string device_in_words(const RunConfig& config);
-
 }  // namespace longhaul

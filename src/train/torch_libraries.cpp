@@ -5,6 +5,10 @@
 #include <ATen/Version.h>
 #include <torch/version.h>
 
+#include "longhaul/core/error.h"
+#include "longhaul/ops/op_table.h"
+#include "longhaul/runtime/cuda_device.h"
+
 namespace longhaul {
 
 std::vector<std::string> torch_libraries() {
@@ -18,6 +22,24 @@ std::vector<std::string> torch_libraries() {
     if (is_product_library) libraries.push_back(line.substr(line.find("- ") + 2));
   }
   return libraries;
+}
+
+Environment probe_training_environment() {
+  Environment environment = probe_environment();
+  environment.cuda_devices = cuda_device_count();
+  return environment;
+}
+
+std::string device_in_words(const RunConfig& config) {
+  const std::int64_t threads = *config.device.threads;
+  if (config.device.kind != DeviceKind::kCuda) {
+    return concat("CPU, ", threads, threads == 1 ? " thread" : " threads");
+  }
+  std::string words = probe_cuda_device(0).in_words();
+  const std::string driver = probe_environment().gpu_driver;
+  if (!driver.empty()) words += concat(" (", driver, ")");
+  for (const std::string& library : cuda_library_versions()) words += ", " + library;
+  return words;
 }
 
 }  // namespace longhaul

@@ -114,6 +114,7 @@ void Trainer::make_engine() {
   EngineOptions options{.format = adamw_format(precision),
                         .plan = plan_,
                         .passes = {{Pass::kTrain, shape}, {Pass::kEvaluate, evaluation}},
+                        .device = *config_.device.kind,
                         .threads = static_cast<int>(*config_.device.threads)};
   if (config_.device.memory) {
     options.caps.bytes[static_cast<std::size_t>(Tier::kDevice)] = *config_.device.memory;

@@ -5,7 +5,6 @@
 #include "longhaul/core/thread_pool.h"
 #include "longhaul/data/load.h"
 #include "longhaul/formats/model_folder.h"
-#include "longhaul/run/environment.h"
 #include "longhaul/run/resolve.h"
 #include "longhaul/run/run_folder.h"
 #include "longhaul/run/run_plan.h"
@@ -27,13 +26,13 @@ class TorchTrainingHalf final : public TrainingHalf {
   TrainResult train(const RunConfig& config,
                     TrainObserver& observer,
                     const CallContext& context) override {
-    return Trainer(resolve(config, probe_environment()), observer, context).run();
+    return Trainer(resolve(config, probe_training_environment()), observer, context).run();
   }
 
   Evaluation evaluate(const RunConfig& requested,
                       const std::function<void(const Progress&)>& on_progress,
                       const CallContext& context) override {
-    const RunConfig config = resolve(requested, probe_environment());
+    const RunConfig config = resolve(requested, probe_training_environment());
     const ModelFolder folder(find_model_folder(config.model));
     const Precision precision = *config.training.precision;
     const Model model =
@@ -59,6 +58,7 @@ class TorchTrainingHalf final : public TrainingHalf {
                   {.format = {precision, {adamw_format(precision).streams.front()}},
                    .plan = load_run_plan(config, model.graph, shape),
                    .passes = {{Pass::kEvaluate, shape}},
+                   .device = *config.device.kind,
                    .threads = threads});
     load_weights(folder, model, engine.states(), [&](std::int64_t done, std::int64_t total) {
       if (on_progress) on_progress({"loading the model", done, total, "tensors"});
@@ -77,7 +77,7 @@ class TorchTrainingHalf final : public TrainingHalf {
       const RunConfig& config,
       const std::function<void(const Progress&)>& on_progress,
       const CallContext& context) override {
-    return make_generator(resolve(config, probe_environment()), on_progress, context);
+    return make_generator(resolve(config, probe_training_environment()), on_progress, context);
   }
 };
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "support/golden_model.h"
+#include "support/tested_device.h"
 
 namespace longhaul {
 namespace {
@@ -20,6 +21,7 @@ EngineOptions options_for(int micro_batches, int threads) {
   return {.format = adamw_format(Precision::kF32),
           .plan = Plan{},
           .passes = {{Pass::kTrain, train}, {Pass::kEvaluate, kShape}},
+          .device = test::tested_device(),
           .threads = threads};
 }
 

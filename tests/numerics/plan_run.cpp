@@ -8,6 +8,7 @@
 
 #include "support/golden_model.h"
 #include "support/temporary_folder.h"
+#include "support/tested_device.h"
 
 namespace longhaul::test {
 namespace {
@@ -110,6 +111,7 @@ Outcome run(const Setting& setting,
                 {.format = adamw_format(setting.precision),
                  .plan = plan,
                  .passes = {{Pass::kTrain, shape_of(setting)}},
+                 .device = tested_device(),
                  .threads = 2,
                  .disk = {{folder.path(), 1_GiB}},
                  .speeds = speeds,

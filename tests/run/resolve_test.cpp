@@ -40,6 +40,15 @@ TEST(Resolve, TakesEveryCore) {
   EXPECT_EQ(resolve({}, {}).device.kind, DeviceKind::kHost);
 }
 
+TEST(Resolve, TakesAGpuThatCudaFinds) {
+  const RunConfig resolved = resolve({}, {.cuda_devices = 1});
+  EXPECT_EQ(resolved.device.kind, DeviceKind::kCuda);
+  EXPECT_EQ(resolved.training.precision, Precision::kBF16);
+  RunConfig config;
+  config.device.kind = DeviceKind::kHost;
+  EXPECT_EQ(resolve(config, {.cuda_devices = 1}).device.kind, DeviceKind::kHost);
+}
+
 TEST(Resolve, ChoosesTheSmallestMicroBatchThatIsLargeEnough) {
   EXPECT_EQ(micro_batch_for(8192, 1024), 2048);
   EXPECT_EQ(micro_batch_for(8192, 3000), 4096);

@@ -113,8 +113,8 @@ TEST(ParseRunConfig, RefusesWhatDoesNotExistYetByName) {
             "--set: plan: got best, expected auto, resident, recompute, zero_offload, "
             "zero_infinity, lohan, lohan_naive, lohan_serial, or a plan file, whose name ends in "
             ".yaml");
-  EXPECT_EQ(errors_with({"device.kind=cuda"}),
-            "--set: device.kind: got cuda, expected auto or host (cuda does not exist yet)");
+  EXPECT_EQ(errors_with({"device.kind=tpu"}),
+            "--set: device.kind: got tpu, expected auto, host or cuda");
   EXPECT_EQ(errors_with({"optimizer.kind=lsp"}),
             "--set: optimizer.kind: got lsp, expected adamw (others do not exist yet)");
   EXPECT_THAT(

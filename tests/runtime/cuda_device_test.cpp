@@ -24,6 +24,19 @@ TEST(CudaDevice, NamesAGpuThatIsNotThere) {
   EXPECT_THAT(refusal_of({.ordinal = ordinal}), HasSubstr(concat("GPU ", ordinal)));
 }
 
+TEST(CudaDevice, SaysWhyThereIsNoneAndWhatToDo) {
+  if (cuda_device_count() > 0) {
+    EXPECT_THAT(probe_cuda_device(0).in_words(), HasSubstr("sm_"));
+    return;
+  }
+  try {
+    probe_cuda_device(0);
+    FAIL() << "accepted";
+  } catch (const DeviceError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("device.kind: host"));
+  }
+}
+
 class CudaDeviceMemory : public testing::Test {
  protected:
   void SetUp() override {

@@ -13,6 +13,7 @@
 #include "longhaul/ops/torch_memory.h"
 
 #include "support/golden_model.h"
+#include "support/tested_device.h"
 
 namespace {
 std::atomic<std::int64_t> news{0};
@@ -58,6 +59,7 @@ std::unique_ptr<Engine> make_engine(const GoldenModel& golden,
                                          EngineOptions{.format = adamw_format(precision),
                                                        .plan = Plan{},
                                                        .passes = std::move(passes),
+                                                       .device = test::tested_device(),
                                                        .threads = threads});
   test::load_weights(*engine, golden.weights);
   return engine;

@@ -28,6 +28,8 @@
 #include "longhaul/graph/builder.h"
 #include "longhaul/train/engine.h"
 
+#include "support/tested_device.h"
+
 namespace longhaul {
 namespace {
 
@@ -316,6 +318,7 @@ class Trial {
                 {.format = adamw_format(dtype == DType::kF32 ? Precision::kF32 : Precision::kBF16),
                  .plan = Plan{},
                  .passes = {{Pass::kTrain, kShape}, {Pass::kEvaluate, kShape}},
+                 .device = test::tested_device(),
                  .threads = 2}) {
     for (const TensorId id : parameters_of(graph())) {
       std::vector<float> values = start_values(graph()[id], id.index());

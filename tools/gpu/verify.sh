@@ -10,6 +10,11 @@
 # reference, and memory errors with compute-sanitizer where that works. Packed binaries need no
 # network, no CUDA toolkit and no other file of the project.
 #
+# Training is checked where it can be: gradients of every node kind against autograd, the golden
+# models against transformers, generation, and plans against the resident plan to the bit. Those
+# tests (test_gpu_numerics) want LibTorch 2.11 with CUDA 13 and cuBLASLt on LD_LIBRARY_PATH, for
+# example of the torch wheel: .../torch/lib and .../nvidia/cu13/lib.
+#
 # Exit code: 0 all passed, 1 something failed, 2 wrong arguments, 3 no NVIDIA GPU here.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -49,8 +54,35 @@ build() {
       strip -o "$build/bin/${program##*/}" "$program" || return 1
     fi
   done
+  build_training || say 'without LibTorch: training is left out'
   cp "$here/verify.sh" "$build/bin/" && git rev-parse HEAD >"$build/bin/commit" || return 1
   programs=$PWD/$build/bin
+}
+
+# The tests of training, with LibTorch linked as it is found at run time, and the models they read.
+build_training() {
+  local build=build/gpu_training libraries
+  (
+    export LONGHAUL_WITH_TORCH=ON
+    longhaul_setup &&
+      cmake --preset release -B "$build" -DLONGHAUL_WITH_TORCH=ON -DLONGHAUL_WITH_CUDA=ON \
+        -DLONGHAUL_BUILD_TESTS=ON -DCMAKE_SKIP_RPATH=ON >"$build.log" &&
+      cmake --build "$build" --target test_gpu_numerics
+  ) || return 1
+  libraries=$(sed -n 's/^Torch_DIR[^=]*=//p' "$build/CMakeCache.txt")
+  printf '%s\n' "${libraries%/share/cmake/Torch}/lib" "${libraries%/torch/share/cmake/Torch}/nvidia/cu13/lib" \
+    >build/gpu/torch_libraries
+  strip -o build/gpu/bin/test_gpu_numerics "$build/tests/emulated_gpu/test_gpu_numerics" &&
+    mkdir -p build/gpu/bin/tests/golden && cp -r tests/golden/models build/gpu/bin/tests/golden/
+}
+
+# Whether the programs that need LibTorch find it; libraries of the build's own environment count.
+find_libtorch() {
+  if [ -f "$here/../../build/gpu/torch_libraries" ]; then
+    LD_LIBRARY_PATH=$(paste -sd: "$here/../../build/gpu/torch_libraries"):${LD_LIBRARY_PATH:-}
+    export LD_LIBRARY_PATH
+  fi
+  ! ldd "$programs/test_gpu_numerics" | grep -q 'not found'
 }
 
 # run_program NAME COMMAND...: one row of the table. A program that ran nothing on the GPU failed.
@@ -77,11 +109,25 @@ run_program() {
   say "$name: $outcome, $passed tests, $((SECONDS - start)) s"
 }
 
+# From the folder of the programs, where tests/golden lies.
+check_training() {
+  if ! find_libtorch; then
+    rows+=('| gpu_numerics | 0 | 0 | 0 | 0 | left out: libraries are missing, LibTorch or others |')
+    say 'gpu_numerics: left out, not all of its libraries are found (ldd test_gpu_numerics)'
+    return
+  fi
+  local part
+  for part in Models/Golden Kinds/NodeGradients Models/EngineGeneration WrongSchedule.OfNothing Settings/PlanBits; do
+    run_program "gpu_numerics.${part//\//_}" env -C "$programs" "$programs/test_gpu_numerics" "--gtest_filter=$part*"
+  done
+}
+
 check_programs() {
   local program name
   for program in "$programs"/test_*; do
     name=${program##*/test_}
     case $name in
+      gpu_numerics) check_training ;;
       runtime_device_*) run_program "$name" "$program" '--gtest_filter=*/Cuda*' ;;
       *) run_program "$name" "$program" ;;
     esac

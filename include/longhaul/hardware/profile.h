@@ -8,13 +8,9 @@
 #include <vector>
 
 #include "longhaul/hardware/figure.h"
+#include "longhaul/schedule/schedule.h"
 
 namespace longhaul {
-
-enum class DeviceKind : std::uint8_t {
-  kCuda,
-  kHost,  // computes on the cores of the host, which its lanes share
-};
 
 // Of one precision. Curves over the FLOPs of one op.
 struct ComputeRates {
@@ -27,7 +23,7 @@ struct ComputeRates {
 };
 
 struct DeviceProfile {
-  DeviceKind kind = DeviceKind::kCuda;
+  DeviceKind kind = DeviceKind::kCuda;  // a host device computes on the cores that its lanes share
   std::string name;
   Figure<Bytes> memory;
   MoveCurve bandwidth;     // of ops that only move: bytes read and written

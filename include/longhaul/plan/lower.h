@@ -98,7 +98,7 @@ LoweredPass lower(const ModelGraph& graph,
                   const Plan& plan,
                   const BatchShape& shape,
                   const PassStart& start,
-                  int workers);
+                  const ComputeLane& compute);
 // In the first of standings(plan, pass).
 LoweredPass lower(const ModelGraph& graph,
                   const StateFormat& format,

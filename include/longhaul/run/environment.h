@@ -22,6 +22,7 @@ struct Environment {
   std::optional<Bytes> pin_limit;         // RLIMIT_MEMLOCK; empty: unlimited
   std::string system;                     // "Linux 6.1.0 x86_64"
   std::string gpu_driver;                 // "580.65.06"; empty without one
+  int cuda_devices = 0;                   // that CUDA finds; probed by what links CUDA
 
   bool has_feature(const std::string& name) const;
   // bf16 products at full rate: AVX512_BF16 or AMX.

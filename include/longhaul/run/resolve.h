@@ -9,10 +9,10 @@ namespace longhaul {
 
 // Fills every `auto` but the chat template (the model's to answer) and the memory caps (a cap that
 // is not there stays away):
-//   precision               bf16 where the CPU multiplies it at full rate, else fp32
+//   device.kind             cuda where CUDA finds a GPU, else host
+//   precision               bf16 where the device multiplies it at full rate, else fp32
 //   tokens_per_micro_batch  the smallest divisor of tokens_per_step that holds max_length and at
 //                           least 2,048 tokens; tokens_per_step itself where that is less
-//   device.kind             host
 //   device.threads          every usable core
 // Throws ConfigError where no value can be chosen.
 RunConfig resolve(RunConfig config, const Environment& environment);

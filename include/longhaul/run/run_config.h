@@ -13,6 +13,7 @@
 #include "longhaul/optim/adamw.h"
 #include "longhaul/optim/learning_rate.h"
 #include "longhaul/optim/state_format.h"
+#include "longhaul/schedule/schedule.h"
 
 namespace longhaul {
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "longhaul/runtime/device.h"
@@ -24,6 +25,26 @@ struct CudaDeviceOptions {
   bool may_wait_on_device = true;  // streams wait for host lanes; else their threads do
   std::function<void()> prepare_thread;
 };
+
+struct CudaDeviceInfo {
+  std::string name;  // "NVIDIA H100 PCIe"
+  int major = 0;     // compute capability
+  int minor = 0;
+  int multiprocessors = 0;
+  Bytes memory;
+  Bytes free;  // now, with the context of this process
+  int driver_version = 0;
+  int runtime_version = 0;
+
+  // "NVIDIA H100 PCIe, sm_90, 114 multiprocessors, CUDA 13.0, driver for CUDA 13.0": what bits may
+  // depend on.
+  std::string in_words() const;
+  // `free` without what CUDA takes later: the code of kernels, when each first runs.
+  Bytes free_for_arena() const;
+};
+
+// Makes the context. Throws DeviceError that says why there is no such GPU.
+CudaDeviceInfo probe_cuda_device(int ordinal);
 
 // Makes the context, the streams and what else takes memory before it looks how much is free.
 // Throws DeviceError when this build or this machine has no such GPU; OutOfMemory when the device

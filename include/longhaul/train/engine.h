@@ -36,9 +36,10 @@ struct PassRequest {
 struct EngineOptions {
   StateFormat format;
   Plan plan;
-  std::vector<PassRequest> passes;  // all with the same shape.positions
-  int threads = 1;
-  Caps caps;
+  std::vector<PassRequest> passes;             // all with the same shape.positions
+  DeviceKind device = DeviceKind::kHost;       // for a GPU: the first one
+  int threads = 1;                             // of the lanes that run on the processor
+  Caps caps;                                   // on a GPU at most what is free there
   std::vector<DiskFolder> disk;                // for what the plan puts on disk
   std::array<LaneSpeed, kLaneCount> speeds{};  // of an emulated device
   // Changes a lowered pass before it is placed. For tests that prove that a wrong schedule is seen.

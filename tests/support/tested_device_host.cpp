@@ -1,0 +1,9 @@
+#include "support/tested_device.h"
+
+namespace longhaul::test {
+
+DeviceKind tested_device() {
+  return DeviceKind::kHost;
+}
+
+}  // namespace longhaul::test
