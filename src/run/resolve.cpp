@@ -34,9 +34,7 @@ RunConfig resolve(RunConfig config, const Environment& environment) {
                              *batch.tokens_per_micro_batch,
                              " tokens of a micro-batch"));
   }
-  if (!config.device.kind) {
-    config.device.kind = environment.cuda_devices > 0 ? DeviceKind::kCuda : DeviceKind::kHost;
-  }
+  if (!config.device.kind) config.device.kind = DeviceKind::kHost;
   if (!config.training.precision) {
     const bool has_fast_bf16 =
         config.device.kind == DeviceKind::kCuda || environment.has_fast_bf16();

@@ -40,13 +40,11 @@ TEST(Resolve, TakesEveryCore) {
   EXPECT_EQ(resolve({}, {}).device.kind, DeviceKind::kHost);
 }
 
-TEST(Resolve, TakesAGpuThatCudaFinds) {
-  const RunConfig resolved = resolve({}, {.cuda_devices = 1});
-  EXPECT_EQ(resolved.device.kind, DeviceKind::kCuda);
-  EXPECT_EQ(resolved.training.precision, Precision::kBF16);
+TEST(Resolve, TakesAGpuOnlyWhereItIsAskedFor) {
+  EXPECT_EQ(resolve({}, {.cuda_devices = 1}).device.kind, DeviceKind::kHost);
   RunConfig config;
-  config.device.kind = DeviceKind::kHost;
-  EXPECT_EQ(resolve(config, {.cuda_devices = 1}).device.kind, DeviceKind::kHost);
+  config.device.kind = DeviceKind::kCuda;
+  EXPECT_EQ(resolve(config, {.cuda_devices = 1}).training.precision, Precision::kBF16);
 }
 
 TEST(Resolve, ChoosesTheSmallestMicroBatchThatIsLargeEnough) {

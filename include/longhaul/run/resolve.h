@@ -9,7 +9,7 @@ namespace longhaul {
 
 // Fills every `auto` but the chat template (the model's to answer) and the memory caps (a cap that
 // is not there stays away):
-//   device.kind             cuda where CUDA finds a GPU, else host
+//   device.kind             host, until tools/gpu/verify.sh has passed on a GPU
 //   precision               bf16 where the device multiplies it at full rate, else fp32
 //   tokens_per_micro_batch  the smallest divisor of tokens_per_step that holds max_length and at
 //                           least 2,048 tokens; tokens_per_step itself where that is less
