@@ -23,8 +23,9 @@ class Ledger {
       }
     }
     for (const BufferId copy : pass.states.weight_copies) note("copies of weights", copy);
-    for (const StatePiece& held : pass.states.pending_gradients)
+    for (const StatePiece& held : pass.states.pending_gradients) {
       note("held gradients", held.buffer);
+    }
   }
 
   std::vector<LedgerLine> lines(const PlacedSchedule& placed) && {

@@ -29,7 +29,7 @@ std::string saved_in_words(const Problem& problem, const Plan& plan) {
 
 std::string updates_in_words(const Judgement& judgement) {
   const Plan& plan = judgement.plan;
-  const std::string text = concat("updates: on the ", name_of(plan.blocks.update_on));
+  std::string text = concat("updates: on the ", name_of(plan.blocks.update_on));
   const double left = plan.blocks.next_forward_share;
   const std::string rest =
       left > 0.0 ? concat(", ", percent(left), " of most blocks in the next forward") : "";

@@ -309,7 +309,8 @@ void add_machine_keys(Keys& keys) {
       [](RunConfig & c) -> auto& { return c.device.kind; },
       word_or("auto",
               one_of<DeviceKind>({{"host", DeviceKind::kHost}, {"cuda", DeviceKind::kCuda}})),
-      "Where the model computes: cuda is the first NVIDIA GPU, host is the processor; auto is host, "
+      "Where the model computes: cuda is the first NVIDIA GPU, host is the processor; auto is "
+      "host, "
       "since cuda has run on an emulated GPU only.");
   keys.add(
       "device.memory",
