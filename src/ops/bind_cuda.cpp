@@ -131,9 +131,11 @@ OpBody bind_cuda_prefill(const CudaBinding& cuda) {
   const Binding& b = cuda.common;
   const auto& n = std::get<Attention>(b.node().kind);
   const std::int64_t count = b.shape.tokens * n.kv_heads * n.head_dim;
-  return in_order({bind_cuda_attention_forward(cuda),
-                   copy_on_device(b, b.write(2), b.read(1), count),
-                   copy_on_device(b, b.write(3), b.read(2), count)});
+  std::vector<OpBody> bodies;
+  bodies.push_back(bind_cuda_attention_forward(cuda));
+  bodies.push_back(copy_on_device(b, b.write(2), b.read(1), count));
+  bodies.push_back(copy_on_device(b, b.write(3), b.read(2), count));
+  return in_order(std::move(bodies));
 }
 
 // The position of the token is on the device: the kernel reads it.

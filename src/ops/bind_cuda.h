@@ -25,15 +25,15 @@ struct CudaBinding {
                  std::int64_t offset = 0) const;
 };
 
-OpBody bind_cuda_linear_forward(const CudaBinding& b, const Linear& n);
-OpBody bind_cuda_linear_backward(const CudaBinding& b, const Linear& n);
-OpBody bind_cuda_attention_forward(const CudaBinding& b);
-OpBody bind_cuda_attention_backward(const CudaBinding& b);
-OpBody bind_cuda_prefill(const CudaBinding& b);
-OpBody bind_cuda_decode(const CudaBinding& b);
-OpBody bind_cuda_head_loss(const CudaBinding& b, const HeadLoss& n);
-OpBody bind_cuda_head_statistics(const CudaBinding& b);
-OpBody bind_cuda_head_gradient(const CudaBinding& b);
-OpBody bind_cuda_logits(const CudaBinding& b, const HeadLoss& n);
+OpBody bind_cuda_linear_forward(const CudaBinding& cuda, const Linear& n);
+OpBody bind_cuda_linear_backward(const CudaBinding& cuda, const Linear& n);
+OpBody bind_cuda_attention_forward(const CudaBinding& cuda);
+OpBody bind_cuda_attention_backward(const CudaBinding& cuda);
+OpBody bind_cuda_prefill(const CudaBinding& cuda);
+OpBody bind_cuda_decode(const CudaBinding& cuda);
+OpBody bind_cuda_head_loss(const CudaBinding& cuda, const HeadLoss& n);
+OpBody bind_cuda_head_statistics(const CudaBinding& cuda);
+OpBody bind_cuda_head_gradient(const CudaBinding& cuda);
+OpBody bind_cuda_logits(const CudaBinding& cuda, const HeadLoss& n);
 
 }  // namespace longhaul

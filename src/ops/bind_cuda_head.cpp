@@ -129,8 +129,8 @@ struct VocabularyTile {
 
 }  // namespace
 
-OpBody bind_cuda_head_loss(const CudaBinding& b, const HeadLoss& n) {
-  Head head{.cuda = b, .n = n};
+OpBody bind_cuda_head_loss(const CudaBinding& cuda, const HeadLoss& n) {
+  Head head{.cuda = cuda, .n = n};
   return head.in_tiles_of_tokens();
 }
 
@@ -222,19 +222,21 @@ OpBody bind_cuda_logits(const CudaBinding& cuda, const HeadLoss& n) {
   const std::int64_t rows = b.op.reads[1].size.count / row_size;
   Parts parts(b);
   std::byte* row = parts.take(row_size);
-  return in_order({call(b,
+  std::vector<OpBody> bodies;
+  bodies.push_back(call(b,
                         b.kernels.embedding_forward,
                         kernels::EmbeddingForward{.table = b.read(0) - row_size,
                                                   .ids = b.read_as<std::int32_t>(2) + 1,
                                                   .y = row,
                                                   .tokens = 1,
                                                   .width = n.width,
-                                                  .dtype = b.dtype()}),
-                   cuda.product(cuda.matrix(b.write(0), 1, rows),
+                                                  .dtype = b.dtype()}));
+  bodies.push_back(cuda.product(cuda.matrix(b.write(0), 1, rows),
                                 cuda.matrix(row, 1, n.width),
                                 cuda.matrix(b.read(1), rows, n.width).transposed(),
                                 false,
-                                parts.end())});
+                                parts.end()));
+  return in_order(std::move(bodies));
 }
 
 }  // namespace longhaul
