@@ -201,11 +201,13 @@ using Actions = std::vector<SavedAction>;  // [micro-batch]
 // So many of each action, spread over the micro-batches.
 Actions spread(const std::array<int, kActionCount>& counts, int micro_batches) {
   std::vector<Dealer::Kind> kinds;
+  kinds.reserve(counts.size());
   for (const int count : counts) kinds.push_back({static_cast<double>(count) / micro_batches});
   Dealer dealer(kinds);
   Actions actions;
-  for (int m = 0; m < micro_batches; ++m)
+  for (int m = 0; m < micro_batches; ++m) {
     actions.push_back(static_cast<SavedAction>(dealer.next(1)));
+  }
   return actions;
 }
 
