@@ -137,7 +137,7 @@ std::optional<double> Search::least_of(Tier tier, bool is_merged) const {
     choice.is_merged = is_merged;
     choice.spared = tier;
     const auto answer = solve_step(problem_, work_, rates_, choice);
-    const std::size_t t = static_cast<std::size_t>(tier);
+    const auto t = static_cast<std::size_t>(tier);
     if (answer && (!least || answer->needed[t] < *least)) least = answer->needed[t];
   }
   return least;
@@ -233,7 +233,7 @@ std::vector<ProgramChoice> Search::neighbours(const ProgramChoice& start) const 
   }
   if (start.uses_disk) vary([](ProgramChoice& choice) { choice.staging *= 2; });
   for (const Tier tier : {Tier::kDevice, Tier::kHost}) {
-    const std::size_t t = static_cast<std::size_t>(tier);
+    const auto t = static_cast<std::size_t>(tier);
     const auto cap = static_cast<double>(problem_.caps.bytes[t].count);
     for (const double share : {0.05, 0.12, 0.25}) {
       vary([&](ProgramChoice& choice) { choice.reserve[t] += share * cap; });
