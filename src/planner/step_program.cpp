@@ -104,13 +104,7 @@ class StepProgram {
         if (!choice_.is_merged || q == 0) program_.add_term(rows_[q][l], time_[q], -1.0);
       }
     }
-    for (std::size_t t = 0; t < kTierCount; ++t) {
-      base_[t] = needed_beside_shares(static_cast<Tier>(t)) + choice_.reserve[t];
-      const double cap = choice_.spared == static_cast<Tier>(t)
-                             ? LinearProgram::kInfinity
-                             : static_cast<double>(problem_.caps.bytes[t].count);
-      memory_[t] = program_.add_row(-LinearProgram::kInfinity, (cap - base_[t]) / kGiga);
-    }
+    add_memory_rows();
     // What does not depend on shares goes through a column that is always 1.
     const int always = program_.add_column(0.0, 1.0, 1.0);
     Item base;
@@ -125,6 +119,16 @@ class StepProgram {
       base.loads[kBackwardPhase].compute += group_ * sums;
     }
     add_terms(always, base);
+  }
+
+  void add_memory_rows() {
+    for (std::size_t t = 0; t < kTierCount; ++t) {
+      base_[t] = needed_beside_shares(static_cast<Tier>(t)) + choice_.reserve[t];
+      const double cap = choice_.spared == static_cast<Tier>(t)
+                             ? LinearProgram::kInfinity
+                             : static_cast<double>(problem_.caps.bytes[t].count);
+      memory_[t] = program_.add_row(-LinearProgram::kInfinity, (cap - base_[t]) / kGiga);
+    }
   }
 
   void add_terms(int column, const Item& item) {
@@ -294,8 +298,9 @@ class StepProgram {
     const double n = work_.trainable;
     item.bytes[index_of(kind.weights)] += weight_ * work_.weights;
     item.bytes[index_of(kind.states)] += states_ * n;
-    if (kind.keeps_weights_on_device)
+    if (kind.keeps_weights_on_device) {
       item.bytes[index_of(Tier::kDevice)] += weight_ * work_.weights;
+    }
     const bool keeps_gradient = kind.is_deferred || choice_.is_speculative;
     if (keeps_gradient) item.bytes[index_of(kind.gradients)] += transport_ * n;
     if (choice_.is_speculative && !kind.is_deferred) {

@@ -297,8 +297,9 @@ std::vector<CurvePoint> plan_curve(const Problem& problem, std::optional<std::in
   for (std::int64_t tokens = step / 4; tokens <= 16 * step; tokens *= 2) {
     Problem changed = problem;
     const std::int64_t size = least ? tokens : problem.shape.tokens;
-    if (tokens < std::max(problem.rules.sequence, least ? *least : size) || tokens % size != 0)
+    if (tokens < std::max(problem.rules.sequence, least ? *least : size) || tokens % size != 0) {
       continue;
+    }
     changed.shape.tokens = size;
     changed.shape.micro_batches = static_cast<int>(tokens / size);
     if (least) {
