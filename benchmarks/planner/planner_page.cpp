@@ -1,0 +1,160 @@
+// What `auto` gains over the systems of the literature on LoHan's server, and which models fit
+// where.
+//
+//     planner_page gains | fits     writes a part of a page of Markdown to standard output
+#include <algorithm>
+#include <ctime>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "longhaul/core/error.h"
+#include "longhaul/planner/auto_plan.h"
+#include "longhaul/planner/published.h"
+
+#include "support/planner_problems.h"
+
+namespace longhaul {
+namespace {
+
+constexpr double kSequence = 1024.0;
+
+struct Size {
+  const char* name;
+  int layers;
+  int width;
+  int heads;
+  int most_sequences;  // of a micro-batch
+};
+constexpr Size k13B{"13B", 40, 5120, 40, 64};
+constexpr Size k70B{"70B", 80, 8192, 64, 32};
+constexpr Size k175B{"175B", 96, 12288, 96, 8};
+constexpr Size k276B{"276B", 112, 14336, 112, 1};
+
+ModelGraph graph_of(const Size& size) {
+  return test::gpt2_like(size.layers, size.width, size.heads);
+}
+
+double cpu_seconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+Problem problem_of(const Size& size, int batch, double gigabytes, int drives) {
+  const int parts = std::max(1, batch / size.most_sequences);
+  return test::lohan_problem(graph_of(size), batch, parts, gigabytes, drives);
+}
+
+double published(PublishedSystem system, const Size& size, int batch, const Problem& problem) {
+  const GptShape shape{.layers = size.layers, .width = size.width};
+  return batch * kSequence /
+         steady_step(published_step(system, shape, batch, problem.machine)).value;
+}
+
+struct Row {
+  const Size& size;
+  int batch;
+  double gigabytes;
+  int drives;
+};
+
+void write_gain(const Row& row) {
+  Problem problem = problem_of(row.size, row.batch, row.gigabytes, row.drives);
+  const double begin = cpu_seconds();
+  const AutoPlan plan = make_auto_plan(problem);
+  const double took = cpu_seconds() - begin;
+  problem.clips = true;
+  const AutoPlan clipped = make_auto_plan(problem);
+  if (!plan.best || !clipped.best) {
+    std::cout << fmt::format("| {} | {:.0f} | {} | {} | does not fit |\n",
+                             row.size.name,
+                             row.gigabytes,
+                             row.drives,
+                             row.batch);
+    return;
+  }
+  const double tokens = row.batch * kSequence;
+  const double lohan = published(PublishedSystem::kLohan, row.size, row.batch, problem);
+  const double offload = published(PublishedSystem::kZeroOffload, row.size, row.batch, problem);
+  const double mine = tokens / plan.best->step.value;
+  const double exact = tokens / clipped.best->step.value;
+  std::cout << fmt::format(
+                   "| {} | {:.0f} | {} | {} | {:.1f} | {:.1f} | **{:.1f}** | {:.2f} | {:.1f} "
+                   "({:.0f} %) | "
+                   "{:.3f} | {:.3f} | {:.0f} | {:.2f} |\n",
+                   row.size.name,
+                   row.gigabytes,
+                   row.drives,
+                   row.batch,
+                   lohan,
+                   offload,
+                   mine,
+                   mine / lohan,
+                   exact,
+                   100.0 * exact / mine,
+                   plan.best->step.value / plan.bounds.phases.value,
+                   plan.best->step.value / plan.bounds.merged.value,
+                   static_cast<double>(plan.best->written().count) / 1e9,
+                   took)
+            << std::flush;
+}
+
+void write_gains() {
+  std::cout << "| model | GB | drives | batch | lohan | zero_offload | **auto** | gain | exact "
+               "clipping | "
+               "over phases | over merged | GB written | planned in s |\n"
+               "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+  for (const int batch : {8, 16, 32, 48, 64, 128}) write_gain({k13B, batch, 768, 12});
+  for (const int drives : {1, 2, 3, 6}) {
+    for (const int batch : {32, 48, 64}) write_gain({k13B, batch, 768, drives});
+  }
+  write_gain({k70B, 16, 256, 12});
+  for (const double gigabytes : {768.0, 256.0}) {
+    for (const int batch : {8, 16}) write_gain({k175B, batch, gigabytes, 12});
+  }
+}
+
+void write_fit(const char* name, ModelGraph graph, double gigabytes) {
+  const Problem problem = test::lohan_problem(std::move(graph), 1, 1, gigabytes, 12);
+  const AutoPlan plan = make_auto_plan(problem);
+  if (!plan.best) {
+    std::cout << fmt::format("| {} | {:.0f} | no: {} | | |\n", name, gigabytes, plan.refusal);
+    return;
+  }
+  std::cout << fmt::format("| {} | {:.0f} | yes | {:.1f} | {:.1f} |\n",
+                           name,
+                           gigabytes,
+                           static_cast<double>(plan.best->peak[0].count) / 1e9,
+                           static_cast<double>(plan.best->peak[1].count) / 1e9)
+            << std::flush;
+}
+
+void write_fits() {
+  std::cout << "| model | GB of host memory | fits | GB of device | GB of host "
+               "|\n|---|---|---|---|---|\n";
+  for (const double gigabytes : {128.0, 64.0, 48.0, 32.0}) {
+    write_fit("70B", graph_of(k70B), gigabytes);
+    write_fit("276B", graph_of(k276B), gigabytes);
+  }
+  for (const double gigabytes : {128.0, 96.0, 64.0})
+    write_fit("Llama 405B", test::llama_405b(), gigabytes);
+}
+
+}  // namespace
+}  // namespace longhaul
+
+int main(int count, char** words) {
+  try {
+    const std::string part = count > 1 ? words[1] : "gains";
+    if (part == "fits") {
+      longhaul::write_fits();
+    } else {
+      longhaul::write_gains();
+    }
+    return 0;
+  } catch (const longhaul::Error& error) {
+    std::cerr << error.what() << '\n';
+    return 1;
+  }
+}
