@@ -15,7 +15,7 @@ LAYERS = {  # layer -> what it may include besides itself; "*": every layer abov
     "core": "",
     "io": "core",
     "config": "core",
-    "hardware": "core config schedule",
+    "hardware": "core config",
     "optim": "core",
     "graph": "core optim",
     "formats": "core io",

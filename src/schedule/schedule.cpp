@@ -18,10 +18,6 @@ const char* name_of(Tier tier) {
   return kNames.at(static_cast<std::size_t>(tier));
 }
 
-const char* name_of(DeviceKind kind) {
-  return kind == DeviceKind::kHost ? "host" : "cuda";
-}
-
 Lane lane_between(Tier from, Tier to) {
   if (from == Tier::kDisk) return Lane::kDiskRead;
   if (to == Tier::kDisk) return Lane::kDiskWrite;

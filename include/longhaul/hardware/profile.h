@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "longhaul/core/device_kind.h"
 #include "longhaul/hardware/figure.h"
-#include "longhaul/schedule/schedule.h"
 
 namespace longhaul {
 
@@ -23,7 +23,7 @@ struct ComputeRates {
 };
 
 struct DeviceProfile {
-  DeviceKind kind = DeviceKind::kCuda;  // a host device computes on the cores that its lanes share
+  DeviceKind kind = DeviceKind::kCuda;
   std::string name;
   Figure<Bytes> memory;
   MoveCurve bandwidth;     // of ops that only move: bytes read and written

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "longhaul/core/device_kind.h"
 #include "longhaul/graph/model_graph.h"
 #include "longhaul/optim/state_format.h"
 #include "longhaul/runtime/executor.h"

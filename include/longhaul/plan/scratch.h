@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "longhaul/core/device_kind.h"
 #include "longhaul/core/units.h"
 #include "longhaul/graph/model_graph.h"
 #include "longhaul/schedule/schedule.h"

@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "longhaul/core/device_kind.h"
 #include "longhaul/core/units.h"
 #include "longhaul/data/rules.h"
 #include "longhaul/hardware/profile.h"
 #include "longhaul/optim/adamw.h"
 #include "longhaul/optim/learning_rate.h"
 #include "longhaul/optim/state_format.h"
-#include "longhaul/schedule/schedule.h"
 
 namespace longhaul {
 

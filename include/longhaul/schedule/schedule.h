@@ -22,10 +22,6 @@ enum class Tier : std::uint8_t { kDevice, kHost, kDisk };
 inline constexpr std::size_t kTierCount = 3;
 const char* name_of(Tier tier);
 
-// What the device tier and the compute lane are.
-enum class DeviceKind : std::uint8_t { kHost, kCuda };
-const char* name_of(DeviceKind kind);
-
 // The lane on which a copy from one tier to another runs; a disk decides wherever it takes part.
 Lane lane_between(Tier from, Tier to);
 

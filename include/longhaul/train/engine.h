@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "longhaul/core/device_kind.h"
 #include "longhaul/models/model.h"
 #include "longhaul/optim/step.h"
 #include "longhaul/plan/lower.h"
