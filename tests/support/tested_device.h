@@ -2,7 +2,7 @@
 // for the GPU, whose tests skip where there is none.
 #pragma once
 
-#include "longhaul/schedule/schedule.h"
+#include "longhaul/core/device_kind.h"
 
 namespace longhaul::test {
 
