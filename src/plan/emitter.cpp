@@ -73,8 +73,12 @@ OpId Emitter::copy(const Operand& from, const Operand& to, const std::vector<OpI
   const bool skips_host = (source == Tier::kDisk && target == Tier::kDevice) ||
                           (source == Tier::kDevice && target == Tier::kDisk);
   require(!skips_host, "lower: no lane joins ", name_of(source), " and ", name_of(target));
-  require(
-      from.size == to.size, "lower: a copy of ", from.size.count, " B to ", to.size.count, " B");
+  require(from.size == to.size && from.size.count > 0,
+          "lower: a copy of ",
+          from.size.count,
+          " B to ",
+          to.size.count,
+          " B");
   Op op{.kind = OpKind::kCopy, .lane = lane_between(source, target)};
   op.reads = {from};
   op.writes = {to};

@@ -57,21 +57,22 @@ void Residency::bring_weights(BlockId block,
                               const std::vector<OpId>& after) {
   const std::vector<StatePiece>& pieces = pass_.states.streams[block.index()].front();
   const std::int64_t size = size_of(format_.weight());
-  const std::int64_t unit = kBufferAlignment[static_cast<std::size_t>(Tier::kDisk)] / size;
+  const std::int64_t unit = kBufferAlignment[static_cast<std::size_t>(Tier::kDisk)];
   const std::int64_t end = first + to.size.count / size;
   Bytes offset = to.offset;
   while (first < end) {
     Operand from = operand_of(pieces, first, std::min(plan_.chunk, end - first), format_.weight());
     if (emit_.schedule()[from.buffer].tier == Tier::kDisk) {
-      // The store reads from the start of a unit; what stands before `first` is passed over.
-      const std::int64_t begin = first / unit * unit;
-      const std::int64_t wanted = std::min(plan_.chunk, end - begin);
-      const Operand units = operand_of(pieces, begin, wanted, format_.weight());
+      // The store reads from the start of a unit of its buffer, which holds this piece alone; what
+      // stands before `first` is passed over.
+      const Bytes before{from.offset.count % unit};
+      const Operand units{from.buffer,
+                          from.offset - before,
+                          std::min(from.size + before, Bytes{plan_.chunk * size})};
       const Operand slot = waiting.exists()
-                               ? Operand{waiting.buffer, Bytes{begin * size}, units.size}
+                               ? Operand{waiting.buffer, Bytes{first * size} - before, units.size}
                                : from_disk_.next(emit_, units.size);
       emit_.copy(units, slot, waiting.exists() ? after : std::vector<OpId>{});
-      const Bytes before{(first - begin) * size};
       from = {slot.buffer, slot.offset + before, slot.size - before};
     }
     emit_.copy(from, {to.buffer, offset, from.size}, after);

@@ -207,11 +207,11 @@ TEST_P(DeviceFaults, AnErrorOfTheDiskNamesOpAndLane) {
   EXPECT_TRUE(failed_write);
 }
 
-// A bit that changes in every transfer, one at a time: each one that reads ends the step.
+// A bit that changes in every read, one at a time.
 TEST_P(DeviceFaults, BytesThatChangedOnTheDiskNameOpAndLane) {
   int found = 0;
   for (std::int64_t request = 0;; ++request) {
-    ASSERT_LT(request, 200) << "the step has fewer requests";
+    ASSERT_LT(request, 200) << "the step has fewer reads";
     FaultyDisk disk(request, 0, Fault::kChanged);
     const StepOutcome outcome = step_with_fault(disk, request);
     if (!outcome.was_reached) break;

@@ -23,7 +23,8 @@ enum class Fault : std::uint8_t {
 };
 
 // Passes every request on to the system, except the `failing`-th one (from 0). Every transfer
-// counts, through io_uring or not; close() does not.
+// counts, through io_uring or not; close() does not. Of kChanged only reads count: their order
+// among the writes is that of the lanes.
 class FaultyDisk final : public DiskOps {
  public:
   FaultyDisk(std::int64_t failing, int code, Fault fault = Fault::kError)
@@ -68,7 +69,7 @@ class FaultyDisk final : public DiskOps {
                std::int64_t offset,
                std::span<const std::byte> bytes,
                std::size_t& transferred) override {
-    const bool is_hit = is_next();
+    const bool is_hit = fault_ != Fault::kChanged && is_next();
     if (is_hit && fault_ == Fault::kError) return code_;
     if (is_hit && fault_ == Fault::kShort) bytes = first_sector(bytes);
     const int error = system_disk().write_at(descriptor, offset, limited(bytes), transferred);
@@ -108,7 +109,9 @@ class FaultyDisk final : public DiskOps {
     }
     Completion wait() override {
       Completion completion = inner_->wait();
-      if (disk_->is_next()) disk_->spoil(completion, under_way_[completion.tag]);
+      const Transfer& transfer = under_way_[completion.tag];
+      const bool counts = disk_->fault_ != Fault::kChanged || !transfer.is_write;
+      if (counts && disk_->is_next()) disk_->spoil(completion, transfer);
       if (disk_->transfer_limit_ != SIZE_MAX) {
         const auto limit = static_cast<std::int64_t>(disk_->transfer_limit_);
         completion.result = std::min(completion.result, limit);
@@ -123,7 +126,7 @@ class FaultyDisk final : public DiskOps {
   };
 
   bool is_next() { return calls_++ == failing_; }
-  bool fails() { return is_next() && fault_ == Fault::kError; }
+  bool fails() { return fault_ != Fault::kChanged && is_next() && fault_ == Fault::kError; }
 
   template <class Bytes>
   static Bytes first_sector(Bytes bytes) {
@@ -137,9 +140,7 @@ class FaultyDisk final : public DiskOps {
       case Fault::kShort:
         completion.result = std::min<std::int64_t>(completion.result, 4096);
         break;
-      case Fault::kChanged:
-        if (!transfer.is_write) change(transfer.memory);
-        break;
+      case Fault::kChanged: change(transfer.memory); break;
     }
   }
 
