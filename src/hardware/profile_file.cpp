@@ -1,5 +1,7 @@
 #include "longhaul/hardware/profile_file.h"
 
+#include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <utility>
 
@@ -242,6 +244,16 @@ HardwareProfile load_hardware(const std::string& file, std::span<const std::stri
 
 std::string to_yaml(const HardwareProfile& profile, bool with_comments) {
   return profile_keys().write(profile, with_comments);
+}
+
+std::string default_profile_path() {
+  // The XDG base directory specification: a relative path is ignored.
+  for (const auto& [variable, folder] : {std::pair{"XDG_CACHE_HOME", ""}, {"HOME", ".cache"}}) {
+    const char* value = std::getenv(variable);
+    if (value == nullptr || value[0] != '/') continue;
+    return (std::filesystem::path(value) / folder / "longhaul" / "hardware.yaml").string();
+  }
+  return {};
 }
 
 }  // namespace longhaul

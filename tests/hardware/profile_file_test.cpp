@@ -1,6 +1,7 @@
 #include "longhaul/hardware/profile_file.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -133,6 +134,19 @@ TEST(LoadHardware, NamesFileAndLineOfAMissingOrWrongFigure) {
     EXPECT_THAT(error.what(), HasSubstr("box.yaml:3: link.latency.value: got"));
     EXPECT_THAT(error.what(), HasSubstr("device.memory: missing"));
   }
+}
+
+TEST(DefaultProfilePath, IsInTheCacheOfTheUser) {
+  ::setenv("HOME", "/home/somebody", 1);
+  ::unsetenv("XDG_CACHE_HOME");
+  EXPECT_EQ(default_profile_path(), "/home/somebody/.cache/longhaul/hardware.yaml");
+  ::setenv("XDG_CACHE_HOME", "relative", 1);
+  EXPECT_EQ(default_profile_path(), "/home/somebody/.cache/longhaul/hardware.yaml");
+  ::setenv("XDG_CACHE_HOME", "/var/cache/somebody", 1);
+  EXPECT_EQ(default_profile_path(), "/var/cache/somebody/longhaul/hardware.yaml");
+  ::unsetenv("XDG_CACHE_HOME");
+  ::unsetenv("HOME");
+  EXPECT_EQ(default_profile_path(), "");
 }
 
 }  // namespace

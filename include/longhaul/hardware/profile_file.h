@@ -20,4 +20,8 @@ HardwareProfile load_hardware(const std::string& file, std::span<const std::stri
 // Reads back as the same profile. With comments each key is preceded by its meaning.
 std::string to_yaml(const HardwareProfile& profile, bool with_comments = false);
 
+// Where the profile of this machine lies: longhaul/hardware.yaml in $XDG_CACHE_HOME, else in
+// $HOME/.cache. Empty where neither is set. Nothing says that the file exists.
+std::string default_profile_path();
+
 }  // namespace longhaul
