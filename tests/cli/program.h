@@ -3,6 +3,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +22,7 @@ struct Outcome {
   int exit_code = -1;  // 128 + signal when a signal ended it
   std::string out;
   std::string err;
+  std::int64_t peak_memory = 0;  // resident, in bytes; of a Process
 };
 
 inline int exit_code_of(int status) {
@@ -87,8 +90,10 @@ class Process {
     ::close(out_);
     ::close(err_);
     int status = 0;
-    ::waitpid(id_, &status, 0);
+    rusage usage{};
+    ::wait4(id_, &status, 0, &usage);
     outcome.exit_code = exit_code_of(status);
+    outcome.peak_memory = std::int64_t{usage.ru_maxrss} * 1024;
     return outcome;
   }
 
