@@ -46,8 +46,8 @@ void add_train(CLI::App& app, Program& program) {
   verb->footer(
       "Ctrl-C finishes the step and writes a checkpoint; the same command then goes on from it.\n"
       "The output folder gets run.yaml (every setting), metrics.jsonl (one line a step),\n"
-      "evaluations.jsonl (one line an evaluation), checkpoints/ and, at the end, model/ for\n"
-      "longhaul and transformers.");
+      "evaluations.jsonl (one line an evaluation), lanes.json (a typical step), checkpoints/ and,\n"
+      "at the end, model/ for longhaul and transformers. `longhaul report` draws it.");
   verb->callback([arguments, &program] { train(*arguments, program); });
 }
 

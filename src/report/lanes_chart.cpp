@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "longhaul/core/error.h"
+#include "longhaul/report/step_lanes.h"
 
 namespace longhaul {
 namespace {
@@ -14,41 +15,13 @@ constexpr std::size_t kColumns = 64;
 constexpr double kIdle = 0.05;   // a column that is busy for less is blank
 constexpr double kMostly = 0.5;  // and for less than this a dot
 
-struct Kind {
-  char symbol;
-  const char* name;
-};
-constexpr std::array<Kind, 7> kKinds{{{'F', "forward"},
-                                      {'B', "backward"},
-                                      {'H', "head and loss"},
-                                      {'U', "optimizer"},
-                                      {'+', "sums of gradients"},
-                                      {'=', "copy"},
-                                      {'o', "other"}}};
+constexpr std::array<char, kWorkCount> kSymbols{'F', 'B', 'H', 'U', '+', '=', 'o'};
 
-std::size_t kind_of(OpKind kind) {
-  switch (kind) {
-    case OpKind::kForward:
-    case OpKind::kPrefill:
-    case OpKind::kDecode: return 0;
-    case OpKind::kBackward: return 1;
-    case OpKind::kHeadLoss:
-    case OpKind::kHeadStatistics:
-    case OpKind::kHeadGradient:
-    case OpKind::kLogits: return 2;
-    case OpKind::kUpdate: return 3;
-    case OpKind::kAccumulate:
-    case OpKind::kRound: return 4;
-    case OpKind::kCopy: return 5;
-    default: return 6;
-  }
-}
-
-// Seconds that a lane spent on each kind, per column.
-using Column = std::array<double, kKinds.size()>;
+// Seconds that a lane spent on each kind of work, per column.
+using Column = std::array<double, kWorkCount>;
 using Row = std::array<Column, kColumns>;
 
-void add(Row& row, std::size_t kind, const Interval& interval, double width) {
+void add(Row& row, std::size_t work, const Interval& interval, double width) {
   const auto column_at = [&](double time) {
     return std::min(kColumns - 1, static_cast<std::size_t>(time / width));
   };
@@ -56,7 +29,7 @@ void add(Row& row, std::size_t kind, const Interval& interval, double width) {
   for (std::size_t c = column_at(interval.start.value); c <= last; ++c) {
     const double begin = std::max(interval.start.value, static_cast<double>(c) * width);
     const double end = std::min(interval.end.value, static_cast<double>(c + 1) * width);
-    row[c][kind] += std::max(0.0, end - begin);
+    row[c][work] += std::max(0.0, end - begin);
   }
 }
 
@@ -66,7 +39,7 @@ char symbol_of(const Column& column, double width) {
   if (busy < kIdle * width) return ' ';
   if (busy < kMostly * width) return '.';
   const auto most = std::max_element(column.begin(), column.end());
-  return kKinds[static_cast<std::size_t>(most - column.begin())].symbol;
+  return kSymbols[static_cast<std::size_t>(most - column.begin())];
 }
 
 // Seconds of the compute lane's ops before a point of time.
@@ -121,15 +94,16 @@ std::string lanes_chart(const Schedule& schedule, const Timeline& timeline) {
   std::array<Row, kLaneCount> rows{};
   std::array<double, kLaneCount> beside{};
   std::array<bool, kLaneCount> is_used{};
-  std::array<bool, kKinds.size()> is_drawn{};
+  std::array<bool, kWorkCount> is_drawn{};
   const ComputeBefore compute_before(schedule, timeline);
   for (std::size_t i = 0; i < timeline.ops.size(); ++i) {
     const Op& op = schedule.ops()[i];
     const Interval& interval = timeline.ops[i];
     const auto lane = static_cast<std::size_t>(op.lane);
     is_used[lane] = true;
-    is_drawn[kind_of(op.kind)] = true;
-    add(rows[lane], kind_of(op.kind), interval, width);
+    const auto work = static_cast<std::size_t>(work_of(op.kind));
+    is_drawn[work] = true;
+    add(rows[lane], work, interval, width);
     beside[lane] += compute_before(interval.end) - compute_before(interval.start);
   }
 
@@ -149,8 +123,8 @@ std::string lanes_chart(const Schedule& schedule, const Timeline& timeline) {
     text += '\n';
   }
   text += "  ";
-  for (std::size_t k = 0; k < kKinds.size(); ++k) {
-    if (is_drawn[k]) text += concat(std::string(1, kKinds[k].symbol), " ", kKinds[k].name, "  ");
+  for (std::size_t k = 0; k < kWorkCount; ++k) {
+    if (is_drawn[k]) text += concat(kSymbols[k], " ", name_of(static_cast<Work>(k)), "  ");
   }
   return text + ". less than half a column\n";
 }

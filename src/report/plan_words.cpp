@@ -27,8 +27,7 @@ std::string saved_in_words(const Problem& problem, const Plan& plan) {
   return "saved tensors: " + text;
 }
 
-std::string updates_in_words(const Judgement& judgement) {
-  const Plan& plan = judgement.plan;
+std::string updates_in_words(const Plan& plan) {
   std::string text = concat("updates: on the ", name_of(plan.blocks.update_on));
   const double left = plan.blocks.next_forward_share;
   const std::string rest =
@@ -53,6 +52,29 @@ std::string order_in_words(const Problem& problem, const Plan& plan) {
   if (plan.group == 0 || plan.group >= count) return text + ", all through a block before the next";
   if (plan.group == 1) return text + ", one after the other";
   return concat(text, ", in groups of ", plan.group);
+}
+
+std::string home_in_words(const StateHome& home) {
+  if (home.tier != Tier::kDisk || home.ram_share == 0.0) return name_of(home.tier);
+  return concat("disk, ", percent(home.ram_share), " of them in RAM");
+}
+
+std::string states_in_words(const BlockPlan& block) {
+  return concat("weights: ",
+                home_in_words(block.weights),
+                block.keeps_weights_on_device ? ", with a copy on the device" : "",
+                "; optimizer states: ",
+                home_in_words(block.states));
+}
+
+const char* action_in_words(SavedAction action) {
+  switch (action) {
+    case SavedAction::kKeep: return "stay on the device";
+    case SavedAction::kHost: return "go to the host";
+    case SavedAction::kDisk: return "go to disk";
+    case SavedAction::kRecompute: return "are computed again";
+  }
+  return "";
 }
 
 }  // namespace
@@ -113,12 +135,37 @@ SavedBytes saved_bytes(const Problem& problem, const Plan& plan) {
 std::vector<std::string> plan_in_words(const Problem& problem, const Judgement& judgement) {
   std::vector<std::string> lines{concat("weights: ", homes(judgement, "weights")),
                                  concat("optimizer states: ", homes(judgement, "optimizer states")),
-                                 updates_in_words(judgement),
+                                 updates_in_words(judgement.plan),
                                  saved_in_words(problem, judgement.plan),
                                  order_in_words(problem, judgement.plan)};
   const std::string held = homes(judgement, "held gradients");
   if (!held.empty()) lines.insert(lines.begin() + 3, "held gradients: " + held);
   if (judgement.plan.embeds_on_host) {
+    lines.emplace_back(
+        "embedding: gathered on the host, only the rows that are used cross the link");
+  }
+  return lines;
+}
+
+std::vector<std::string> plan_in_words(const Plan& plan) {
+  std::vector<std::string> lines{concat("policy: ", plan.policy),
+                                 states_in_words(plan.blocks),
+                                 updates_in_words(plan),
+                                 concat("inputs of blocks ", action_in_words(plan.block_inputs))};
+  for (const auto& [name, block] : plan.exceptions) {
+    lines.insert(lines.begin() + 2, concat(name, ": ", states_in_words(block)));
+  }
+  for (const SavedRule& rule : plan.saved) {
+    const std::string of = rule.micro_batches.empty()
+                               ? ""
+                               : concat(" of ", rule.micro_batches.size(), " micro-batches");
+    lines.push_back(concat("saved tensors ", rule.tensors, of, " ", action_in_words(rule.action)));
+  }
+  if (plan.saved.empty()) lines.emplace_back("saved tensors stay on the device");
+  lines.push_back(plan.group == 0   ? "all micro-batches go through a block before the next"
+                  : plan.group == 1 ? "micro-batches one after the other"
+                                    : concat("micro-batches in groups of ", plan.group));
+  if (plan.embeds_on_host) {
     lines.emplace_back(
         "embedding: gathered on the host, only the rows that are used cross the link");
   }

@@ -30,6 +30,8 @@ SavedBytes saved_bytes(const Problem& problem, const Plan& plan);
 
 // One line each.
 std::vector<std::string> plan_in_words(const Problem& problem, const Judgement& judgement);
+// As far as the plan alone says it: tiers instead of amounts.
+std::vector<std::string> plan_in_words(const Plan& plan);
 
 Lane busiest(const Judgement& judgement);
 

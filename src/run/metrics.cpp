@@ -57,6 +57,15 @@ StepMetrics parse_line(std::string_view line, const std::string& place) {
           .time = {number_of(json, "seconds")}};
 }
 
+NumberedEvaluation parse_evaluation(std::string_view line, const std::string& place) {
+  const Json json = Json::parse(line, place);
+  return {.step = json.as_int("step"),
+          .evaluation = {.loss = number_of(json, "loss"),
+                         .samples = json.as_int("samples"),
+                         .target_tokens = json.as_int("target_tokens"),
+                         .time = {number_of(json, "seconds")}}};
+}
+
 // Calls visit(step, line without its end, place) for every whole line.
 template <class Visit>
 void for_each_line(const std::string& file, Visit visit) {
@@ -85,6 +94,14 @@ std::vector<StepMetrics> read_metrics(const std::string& file) {
     metrics.push_back(parse_line(line, place));
   });
   return metrics;
+}
+
+std::vector<NumberedEvaluation> read_evaluations(const std::string& file) {
+  std::vector<NumberedEvaluation> evaluations;
+  for_each_line(file, [&](std::int64_t, std::string_view line, const std::string& place) {
+    evaluations.push_back(parse_evaluation(line, place));
+  });
+  return evaluations;
 }
 
 MetricsWriter::MetricsWriter(std::string file, std::int64_t last_step) : file_(std::move(file)) {

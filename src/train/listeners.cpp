@@ -1,5 +1,10 @@
 #include "listeners.h"
 
+#include <algorithm>
+#include <vector>
+
+#include "longhaul/io/atomic_file.h"
+#include "longhaul/report/step_lanes.h"
 #include "longhaul/run/metrics.h"
 #include "longhaul/train/checkpoint.h"
 
@@ -25,6 +30,41 @@ class MetricsListener final : public StepListener {
  private:
   MetricsWriter writer_;
   TrainObserver& observer_;
+};
+
+// The first step of a process pays for pages and caches; of the next ones the median is typical.
+class LanesListener final : public StepListener {
+ public:
+  LanesListener(const RunFolder& folder, const Engine& engine)
+      : file_(folder.lanes_file()), engine_(engine) {}
+
+  void after_step(const StepEvent& event) override {
+    if (is_written_) return;
+    const bool is_first = ++seen_ == 1;
+    if (is_first && !event.is_last) return;
+    // A resumed run that ends at once has nothing better than what is there.
+    if (is_first && std::filesystem::exists(file_)) return;
+    steps_.push_back(
+        make_step_lanes(event.metrics.step, engine_.last_schedule(), engine_.last_timeline()));
+    if (static_cast<int>(steps_.size()) < kSteps && !event.is_last) return;
+    const auto median = steps_.begin() + static_cast<std::ptrdiff_t>(steps_.size() / 2);
+    std::nth_element(
+        steps_.begin(), median, steps_.end(), [](const StepLanes& a, const StepLanes& b) {
+          return a.length < b.length;
+        });
+    write_text_file(file_, to_json(*median).dump() + "\n");
+    steps_.clear();
+    is_written_ = true;
+  }
+
+ private:
+  static constexpr int kSteps = 5;
+
+  std::filesystem::path file_;
+  const Engine& engine_;
+  int seen_ = 0;
+  std::vector<StepLanes> steps_;
+  bool is_written_ = false;
 };
 
 class EvaluationListener final : public StepListener {
@@ -68,6 +108,10 @@ std::unique_ptr<StepListener> make_metrics_listener(const RunFolder& folder,
                                                     std::int64_t steps_done,
                                                     TrainObserver& observer) {
   return std::make_unique<MetricsListener>(folder, steps_done, observer);
+}
+
+std::unique_ptr<StepListener> make_lanes_listener(const RunFolder& folder, const Engine& engine) {
+  return std::make_unique<LanesListener>(folder, engine);
 }
 
 std::unique_ptr<StepListener> make_evaluation_listener(const EvaluationRules& rules) {

@@ -16,6 +16,10 @@ std::unique_ptr<StepListener> make_metrics_listener(const RunFolder& folder,
                                                     std::int64_t steps_done,
                                                     TrainObserver& observer);
 
+// lanes.json, after a few steps: the one with the median time. It must be called before the engine
+// runs another pass.
+std::unique_ptr<StepListener> make_lanes_listener(const RunFolder& folder, const Engine& engine);
+
 struct EvaluationRules {
   Engine& engine;
   const RunFolder& folder;

@@ -154,6 +154,7 @@ void Trainer::announce() {
 
 void Trainer::add_listeners() {
   listeners_.push_back(make_metrics_listener(folder_, progression_.step, observer_));
+  listeners_.push_back(make_lanes_listener(folder_, *engine_));
   if (data_.held_out.size() > 0) {
     listeners_.push_back(make_evaluation_listener({.engine = *engine_,
                                                    .folder = folder_,

@@ -28,6 +28,11 @@ struct Evaluation {
   Seconds time;
 };
 
+struct NumberedEvaluation {
+  std::int64_t step = 0;  // after which it was made
+  Evaluation evaluation;
+};
+
 // Appends lines to a file. Every line is written whole and flushed before append() returns, so a
 // crash leaves whole lines.
 class MetricsWriter {
@@ -54,5 +59,6 @@ class MetricsWriter {
 
 // Throws IoError; FormatError with file and line. A torn last line is left out.
 std::vector<StepMetrics> read_metrics(const std::string& file);
+std::vector<NumberedEvaluation> read_evaluations(const std::string& file);
 
 }  // namespace longhaul

@@ -5,6 +5,8 @@
 //   manifest.json         machine, device, versions
 //   metrics.jsonl         one line per step
 //   evaluations.jsonl     one line per evaluation
+//   lanes.json            lanes and memory of a typical step
+//   prediction.json       seconds of a step and its lanes, predicted and measured
 //   checkpoints/step-N/   complete or not there
 //   model/                the trained model, a Hugging Face folder
 //   run.lock              held while a run writes
@@ -44,6 +46,7 @@ class RunFolder {
   std::filesystem::path manifest_file() const { return path_ / "manifest.json"; }
   std::filesystem::path metrics_file() const { return path_ / "metrics.jsonl"; }
   std::filesystem::path evaluations_file() const { return path_ / "evaluations.jsonl"; }
+  std::filesystem::path lanes_file() const { return path_ / "lanes.json"; }
   std::filesystem::path model_folder() const { return path_ / "model"; }
   // Where a checkpoint belongs; it must appear there in one step (AtomicFolder).
   std::filesystem::path checkpoint_folder(std::int64_t step) const;
