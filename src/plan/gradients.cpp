@@ -78,7 +78,7 @@ GradientTarget Gradients::target(const Node& node,
   if (part.count > 0 && shape_.micro_batches == 1 && !is_tied(parameter) && !waits_on_device) {
     states_[block.index()].leaves_in_parts = true;
   }
-  const std::string name = concat("d_", graph_[parameter].name);
+  const std::string name = "d_" + graph_[parameter].name;
   const std::int64_t element = size_of(transport_);
   if (leaves_at_once(parameter)) {
     const std::int64_t all = element_count(graph_[parameter], shape_);
@@ -88,7 +88,7 @@ GradientTarget Gradients::target(const Node& node,
       return {found.first->second.next(emit_, size)};
     }
     return {
-        emit_.whole(emit_.add_buffer(concat(name, "[", micro_batch, "]"), Tier::kDevice, size))};
+        emit_.whole(emit_.add_buffer(numbered(name, micro_batch), Tier::kDevice, size))};
   }
   const Operand& all = gradients(states_[block.index()].device, block, Tier::kDevice);
   return {part_of(slot_of(all, parameter, transport_), part, element)};
@@ -159,7 +159,7 @@ Operand Gradients::send(TensorId parameter,
                         int micro_batch,
                         const Operand& gradient,
                         const ElementRange& part) {
-  const std::string name = concat("d_", graph_[parameter].name, "[", micro_batch, "] on the host");
+  const std::string name = "d_" + numbered(graph_[parameter].name, micro_batch) + " on the host";
   Operand here;
   if (is_last(micro_batch) && is_tied(parameter)) {
     Operand& whole = head_last_[parameter];

@@ -84,7 +84,20 @@ std::vector<BlockId> Residency::weights_of(const Visit& visit) const {
   return owners;
 }
 
-std::vector<NodeId> Residency::recomputed(const Visit& visit) const {
+SavedAction Residency::action(BlockId reader, TensorId tensor, int micro_batch) {
+  if (graph_[tensor].block != reader) return plan_.block_inputs;
+  const auto [known, is_new] = actions_.try_emplace({tensor, micro_batch});
+  if (is_new) known->second = saved_action(plan_, graph_, reader, tensor, micro_batch);
+  return known->second;
+}
+
+const std::vector<NodeId>& Residency::recomputed(const Visit& visit) {
+  const auto [known, is_new] = recomputed_.try_emplace({visit.block, visit.micro_batch});
+  if (is_new) known->second = find_recomputed(visit);
+  return known->second;
+}
+
+std::vector<NodeId> Residency::find_recomputed(const Visit& visit) {
   std::vector<TensorId> kept;
   for (const NodeId node : graph_[visit.block].nodes) {
     for (const TensorId id : graph_[node].inputs) {
@@ -92,13 +105,13 @@ std::vector<NodeId> Residency::recomputed(const Visit& visit) const {
     }
   }
   for (const TensorId id : saved_tensors(graph_, visit.block)) {
-    const SavedAction action = saved_action(plan_, graph_, visit.block, id, visit.micro_batch);
-    if (action != SavedAction::kRecompute) kept.push_back(id);
+    const SavedAction what = action(visit.block, id, visit.micro_batch);
+    if (what != SavedAction::kRecompute) kept.push_back(id);
   }
   return recompute_closure(graph_, visit.block, kept);
 }
 
-std::vector<TensorId> Residency::backward_needs(const Visit& visit) const {
+std::vector<TensorId> Residency::backward_needs(const Visit& visit) {
   std::vector<TensorId> again;
   std::vector<TensorId> needs;
   const auto need = [&](TensorId id) {
@@ -114,7 +127,7 @@ std::vector<TensorId> Residency::backward_needs(const Visit& visit) const {
   return needs;
 }
 
-std::vector<Residency::Key> Residency::needs(const Visit& visit) const {
+std::vector<Residency::Key> Residency::needs(const Visit& visit) {
   std::vector<TensorId> tensors;
   if (visit.is_backward) {
     tensors = backward_needs(visit);
@@ -128,7 +141,7 @@ std::vector<Residency::Key> Residency::needs(const Visit& visit) const {
   }
   std::vector<Key> keys;
   for (const TensorId id : tensors) {
-    if (is_swapped(saved_action(plan_, graph_, visit.block, id, visit.micro_batch))) {
+    if (is_swapped(action(visit.block, id, visit.micro_batch))) {
       keys.emplace_back(id, visit.micro_batch);
     }
   }
@@ -197,7 +210,7 @@ void Residency::end_visit(std::size_t visit) {
     if (found == places_.end()) continue;
     const bool is_again =
         graph_[key.first].block == now.block &&
-        saved_action(plan_, graph_, now.block, key.first, key.second) == SavedAction::kRecompute;
+        action(now.block, key.first, key.second) == SavedAction::kRecompute;
     const bool has_other_readers = is_read_elsewhere_[key.first.index()];
     if (leaves(found->second, visit) || (is_again && !has_other_readers)) {
       found->second.device = {};
@@ -245,7 +258,7 @@ void Residency::send(Place& place, const Key& key) {
   const BlockId reader = visits_[place.uses.front()].block;
   place.host = emit_.whole(emit_.add_buffer(name + " on the host", Tier::kHost, size));
   emit_.copy(place.device, place.host);
-  if (saved_action(plan_, graph_, reader, key.first, key.second) != SavedAction::kDisk) return;
+  if (action(reader, key.first, key.second) != SavedAction::kDisk) return;
   place.disk = emit_.whole(emit_.add_buffer(name + " on disk", Tier::kDisk, size));
   emit_.copy(place.host, place.disk);
   place.host = {};

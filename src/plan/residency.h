@@ -55,7 +55,7 @@ class Residency {
   std::function<void(BlockId)> before_use;
 
   // What backward of a visit runs again, in order.
-  std::vector<NodeId> recomputed(const Visit& visit) const;
+  const std::vector<NodeId>& recomputed(const Visit& visit);
 
  private:
   using Key = std::pair<TensorId, int>;
@@ -67,8 +67,11 @@ class Residency {
     std::vector<std::size_t> uses;  // visits, in order; of what may leave only
   };
 
-  std::vector<Key> needs(const Visit& visit) const;
-  std::vector<TensorId> backward_needs(const Visit& visit) const;
+  // saved_action() of the plan, whose rules are matched once per tensor and micro-batch.
+  SavedAction action(BlockId reader, TensorId tensor, int micro_batch);
+  std::vector<NodeId> find_recomputed(const Visit& visit);
+  std::vector<Key> needs(const Visit& visit);
+  std::vector<TensorId> backward_needs(const Visit& visit);
   std::vector<BlockId> weights_of(const Visit& visit) const;
   // The last ops of some lanes when a visit ended.
   struct End {
@@ -106,6 +109,8 @@ class Residency {
   std::vector<BufferId> weights_;        // [block], on the device, or none
   std::vector<Operand> waiting_;         // [block]: see weights_on_host
   std::vector<bool> is_read_elsewhere_;  // [tensor]: by a node of another block
+  std::map<Key, SavedAction> actions_;   // of tensors that their own block reads
+  std::map<std::pair<BlockId, int>, std::vector<NodeId>> recomputed_;  // by block, micro-batch
   std::map<BufferId, Operand> records_;
   std::vector<std::vector<Key>> needs_;             // [visit]
   std::vector<std::vector<BlockId>> turn_weights_;  // [turn]: whose weights it uses

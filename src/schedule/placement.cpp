@@ -121,15 +121,12 @@ class TierPlacement {
 
   // The lowest offset at which `buffer` meets nobody alive at the same time.
   Bytes place(std::size_t buffer, Bytes size, const Span& span) {
-    find_neighbours(buffer, span);
-    std::sort(neighbours_.begin(), neighbours_.end(), [](const Placed& a, const Placed& b) {
-      return a.begin < b.begin;
-    });
-    Bytes offset = floor_;
-    for (const Placed& other : neighbours_) {
-      if (other.begin >= offset + size) break;
-      offset = std::max(offset, other.end);
+    std::size_t work = 0;
+    for (std::size_t p = span.first / kPeriod; p <= span.last / kPeriod; ++p) {
+      work += periods_[p].size();
     }
+    const Bytes offset = work >= placed_.size() ? lowest_of_long(buffer, size)
+                                                : lowest_of_short(buffer, size, span);
     const auto entry = static_cast<std::uint32_t>(placed_.size());
     placed_.push_back({buffer, offset, offset + size});
     for (std::size_t p = span.first / kPeriod; p <= span.last / kPeriod; ++p) {
@@ -145,29 +142,50 @@ class TierPlacement {
     std::size_t buffer;
     Bytes begin;
     Bytes end;
+
+    bool operator<(const Placed& other) const { return begin < other.begin; }
   };
 
-  // Those that may be alive together with `buffer`.
+  // All that are placed, by offset; only those in the way are asked whether they live meanwhile.
+  Bytes lowest_of_long(std::size_t buffer, Bytes size) {
+    sort_placed();
+    Bytes offset = floor_;
+    for (const Placed& other : sorted_) {
+      if (other.begin >= offset + size) break;
+      if (other.end <= offset || may_share(lives_[buffer], lives_[other.buffer])) continue;
+      offset = other.end;
+    }
+    return offset;
+  }
+
+  void sort_placed() {
+    const auto fresh = static_cast<std::ptrdiff_t>(sorted_.size());
+    sorted_.insert(sorted_.end(), placed_.begin() + fresh, placed_.end());
+    std::sort(sorted_.begin() + fresh, sorted_.end());
+    std::inplace_merge(sorted_.begin(), sorted_.begin() + fresh, sorted_.end());
+  }
+
+  // Those of the same periods that live meanwhile.
+  Bytes lowest_of_short(std::size_t buffer, Bytes size, const Span& span) {
+    find_neighbours(buffer, span);
+    std::sort(neighbours_.begin(), neighbours_.end());
+    Bytes offset = floor_;
+    for (const Placed& other : neighbours_) {
+      if (other.begin >= offset + size) break;
+      offset = std::max(offset, other.end);
+    }
+    return offset;
+  }
+
   void find_neighbours(std::size_t buffer, const Span& span) {
     neighbours_.clear();
-    std::size_t work = 0;
-    for (std::size_t p = span.first / kPeriod; p <= span.last / kPeriod; ++p) {
-      work += periods_[p].size();
-    }
-    const auto consider = [&](const Placed& other) {
-      if (!may_share(lives_[buffer], lives_[other.buffer])) neighbours_.push_back(other);
-    };
-    if (work >= placed_.size()) {
-      std::for_each(placed_.begin(), placed_.end(), consider);
-      return;
-    }
     for (std::size_t p = span.first / kPeriod; p <= span.last / kPeriod; ++p) {
       for (const std::uint32_t entry : periods_[p]) {
         const Placed& other = placed_[entry];
         if (seen_[other.buffer]) continue;
         seen_[other.buffer] = true;
         considered_.push_back(other.buffer);
-        consider(other);
+        if (!may_share(lives_[buffer], lives_[other.buffer])) neighbours_.push_back(other);
       }
     }
     for (const std::size_t other : considered_) seen_[other] = false;
@@ -177,6 +195,7 @@ class TierPlacement {
   const std::vector<Life>& lives_;
   Bytes floor_;
   std::vector<Placed> placed_;
+  std::vector<Placed> sorted_;  // the first of placed_, by offset
   std::vector<Placed> neighbours_;
   std::vector<bool> seen_;
   std::vector<std::size_t> considered_;
@@ -242,26 +261,6 @@ Offsets place_moving(std::vector<Moving> buffers, const TierPlacement& empty, By
   return by_area.peak < by_size.peak ? by_area : by_size;
 }
 
-// The largest sum of sizes of the buffers of `tier` that are alive at one op.
-Bytes sum_at_one_op(const Schedule& schedule, const std::vector<Life>& lives, Tier tier) {
-  std::vector<std::int64_t> change(schedule.ops().size() + 1, 0);
-  std::int64_t live = 0;
-  for (std::size_t b = 0; b < lives.size(); ++b) {
-    const Buffer& buffer = schedule.buffers()[b];
-    if (buffer.tier != tier) continue;
-    if (buffer.is_persistent) live += aligned(buffer.size, tier).count;
-    if (buffer.is_persistent || !lives[b].is_used()) continue;
-    change[lives[b].first.index()] += aligned(buffer.size, tier).count;
-    change[lives[b].last.index() + 1] -= aligned(buffer.size, tier).count;
-  }
-  std::int64_t peak = live;
-  for (const std::int64_t delta : change) {
-    live += delta;
-    peak = std::max(peak, live);
-  }
-  return Bytes{peak};
-}
-
 std::string ledger(const Schedule& schedule, Tier tier, Bytes needed, Bytes cap, Bytes persistent) {
   std::vector<const Buffer*> largest;
   for (const Buffer& buffer : schedule.buffers()) {
@@ -290,6 +289,42 @@ std::string ledger(const Schedule& schedule, Tier tier, Bytes needed, Bytes cap,
 
 }  // namespace
 
+std::array<Bytes, kTierCount> least_peak(const Schedule& schedule) {
+  const std::size_t ops = schedule.ops().size();
+  const std::vector<Buffer>& buffers = schedule.buffers();
+  std::vector<std::size_t> first(buffers.size(), ops);
+  std::vector<std::size_t> last(buffers.size(), 0);
+  for (std::size_t i = 0; i < ops; ++i) {
+    const Op& op = schedule.ops()[i];
+    const auto note = [&](const Operand& operand) {
+      if (!operand.exists()) return;
+      first[operand.buffer.index()] = std::min(first[operand.buffer.index()], i);
+      last[operand.buffer.index()] = i;
+    };
+    std::for_each(op.reads.begin(), op.reads.end(), note);
+    std::for_each(op.writes.begin(), op.writes.end(), note);
+    note(op.scratch);
+  }
+  std::array<Bytes, kTierCount> live{};
+  std::vector<std::array<Bytes, kTierCount>> change(ops + 1);
+  for (std::size_t b = 0; b < buffers.size(); ++b) {
+    const std::size_t tier = index_of(buffers[b].tier);
+    const Bytes size = aligned(buffers[b].size, buffers[b].tier);
+    if (buffers[b].is_persistent) live[tier] += size;
+    if (buffers[b].is_persistent || first[b] == ops) continue;
+    change[first[b]][tier] += size;
+    change[last[b] + 1][tier] += Bytes{-size.count};
+  }
+  std::array<Bytes, kTierCount> peak = live;
+  for (const auto& delta : change) {
+    for (std::size_t t = 0; t < kTierCount; ++t) {
+      live[t] += delta[t];
+      peak[t] = std::max(peak[t], live[t]);
+    }
+  }
+  return peak;
+}
+
 PlacedSchedule place(Schedule schedule, const Caps& caps) {
   const HappensBefore happens_before(schedule);
   const std::vector<Life> lives = lives_of(schedule, happens_before);
@@ -304,13 +339,13 @@ PlacedSchedule place(Schedule schedule, const Caps& caps) {
     end += aligned(buffers[b].size, buffers[b].tier);
   }
   placed.peak = placed.persistent;
+  const std::array<Bytes, kTierCount> bounds = least_peak(schedule);
 
   for (std::size_t t = 0; t < kTierCount; ++t) {
     const auto tier = static_cast<Tier>(t);
-    const Bytes bound = sum_at_one_op(schedule, lives, tier);
     const Offsets best = place_moving(moving_buffers(schedule, lives, span_of, tier),
                                       TierPlacement(lives, schedule.ops().size(), placed.peak[t]),
-                                      bound);
+                                      bounds[t]);
     for (const auto& [buffer, offset] : best.of) placed.offsets[buffer] = offset;
     placed.peak[t] = std::max(placed.peak[t], best.peak);
   }
@@ -345,7 +380,7 @@ Bytes lower_bound(const Schedule& schedule, Tier tier) {
   for (const Buffer& buffer : schedule.buffers()) {
     if (buffer.tier == tier && buffer.is_persistent) largest += aligned(buffer.size, tier);
   }
-  return std::max(largest, sum_at_one_op(schedule, lives, tier));
+  return std::max(largest, least_peak(schedule)[index_of(tier)]);
 }
 
 void check(const PlacedSchedule& placed) {

@@ -67,6 +67,7 @@ TEST(Place, SharesBytesAlongAChain) {
 TEST(Place, MeetsTheLowerBoundOfAChain) {
   const Schedule schedule = chain(50, 3_KiB);
   EXPECT_EQ(place(schedule).peak[0], lower_bound(schedule, Tier::kDevice));
+  EXPECT_EQ(place(schedule).peak[0], least_peak(schedule)[0]);
 }
 
 TEST(Place, PutsPersistentBuffersFirstAndInOrder) {
@@ -98,8 +99,10 @@ TEST(Place, NeverOverlapsLiveBuffersOfRandomSchedules) {
   for (unsigned seed = 0; seed < 200; ++seed) {
     Schedule schedule = random_schedule(seed);
     ASSERT_NO_THROW(check(schedule)) << "seed " << seed;
+    const Bytes least = least_peak(schedule)[0];
     const PlacedSchedule placed = place(std::move(schedule));
     ASSERT_NO_THROW(check(placed)) << "seed " << seed;
+    EXPECT_LE(least, placed.peak[0]) << "seed " << seed;
   }
 }
 
