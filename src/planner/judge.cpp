@@ -6,6 +6,7 @@
 #include "longhaul/plan/lower.h"
 #include "longhaul/sim/simulate.h"
 
+#include "judging.h"
 #include "step_rates.h"
 
 namespace longhaul {
@@ -61,29 +62,64 @@ class Ledger {
   std::vector<LedgerLine> lines_;
 };
 
+double cost_of_step(const Problem& problem, Seconds step, Bytes written) {
+  constexpr double kGiga = 1e9;
+  return step.value + problem.write_price * static_cast<double>(written.count) / kGiga;
+}
+
 }  // namespace
 
 double cost_of(const Problem& problem, const Judgement& judgement) {
-  constexpr double kGiga = 1e9;
-  const auto written = static_cast<double>(judgement.written().count);
-  return judgement.step.value + problem.write_price * written / kGiga;
+  return cost_of_step(problem, judgement.step, judgement.written());
 }
 
-Judgement judge(const Problem& problem, const Plan& plan) {
-  LoweredPass pass =
-      lower(problem.graph, problem.format, plan, problem.shape, Pass::kTrain, workers(problem));
-  const OpCosts costs = op_costs(pass.schedule, cost_model(problem));
-  Ledger ledger(pass, problem.format);
-  const PlacedSchedule placed = place(std::move(pass.schedule));
-  Simulation simulation = simulate(placed, costs);
-  return {.plan = plan,
-          .step = simulation.step,
-          .busy = simulation.busy,
-          .moved = simulation.moved,
+bool Trial::may_fit(const Caps& caps) const {
+  for (std::size_t t = 0; t < kTierCount; ++t) {
+    if (least[t] > caps.bytes[t]) return false;
+  }
+  return true;
+}
+
+Judging::Judging(const Problem& problem) : problem_(problem), costs_(cost_model(problem)) {}
+
+Trial Judging::simulated(const Plan& plan) const {
+  Trial trial{.plan = plan,
+              .pass = lower(problem_.graph,
+                            problem_.format,
+                            plan,
+                            problem_.shape,
+                            Pass::kTrain,
+                            workers(problem_))};
+  const Schedule& schedule = trial.pass.schedule;
+  const Simulation simulation = simulate(schedule, op_costs(schedule, costs_));
+  trial.step = simulation.step;
+  trial.busy = simulation.busy;
+  trial.moved = simulation.moved;
+  trial.least = least_peak(schedule);
+  return trial;
+}
+
+Judgement Judging::placed(Trial trial) const {
+  Ledger ledger(trial.pass, problem_.format);
+  const PlacedSchedule placed = place(std::move(trial.pass.schedule));
+  return {.plan = std::move(trial.plan),
+          .step = trial.step,
+          .busy = trial.busy,
+          .moved = trial.moved,
           .peak = placed.peak,
           .persistent = placed.persistent,
           .ledger = std::move(ledger).lines(placed),
           .ops = placed.schedule.ops().size()};
+}
+
+double Judging::cost_of(const Trial& trial) const {
+  return cost_of_step(
+      problem_, trial.step, trial.moved[static_cast<std::size_t>(Lane::kDiskWrite)]);
+}
+
+Judgement judge(const Problem& problem, const Plan& plan) {
+  const Judging judging(problem);
+  return judging.placed(judging.simulated(plan));
 }
 
 }  // namespace longhaul

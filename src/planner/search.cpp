@@ -14,6 +14,7 @@ namespace {
 // second.
 constexpr std::size_t kMostOps = 250'000;
 constexpr std::size_t kRefined = 4;  // of the structures judged
+constexpr double kWorthRefining = 1.1;  // over the best of all structures
 constexpr double kClose = 1.01;      // a step over its program: nothing left to refine
 constexpr int kCorrections = 7;      // placements of one structure
 constexpr double kBinding = 0.97;    // of a cap: the program uses all of it
@@ -60,7 +61,10 @@ std::int64_t chunk_for(const Workload& work) {
 }
 
 Search::Search(const Problem& problem)
-    : problem_(problem), rates_(step_rates(problem)), work_(summarize(problem, rates_)) {}
+    : problem_(problem),
+      judging_(problem),
+      rates_(step_rates(problem)),
+      work_(summarize(problem, rates_)) {}
 
 std::optional<Search::Proposal> Search::propose(ProgramChoice choice) const {
   std::optional<ProgramAnswer> answer = solve_step(problem_, work_, rates_, choice);
@@ -160,13 +164,14 @@ std::optional<double> Search::merged_bound() const {
   return least;
 }
 
-// What the placement showed that the program did not know, added to its needs; only where it
-// counts.
-bool Search::learn(Proposal& proposal, const Judgement& judgement, int round) const {
+// What a plan showed that the program did not know, added to its needs; only where it counts.
+bool Search::learn(Proposal& proposal,
+                   const std::array<Bytes, kTierCount>& peaks,
+                   int round) const {
   bool has_learnt = false;
   const double margin = kMargin * static_cast<double>(1 << round);
   for (std::size_t t = 0; t < kTierCount; ++t) {
-    const auto peak = static_cast<double>(judgement.peak[t].count);
+    const auto peak = static_cast<double>(peaks[t].count);
     const auto cap = static_cast<double>(problem_.caps.bytes[t].count);
     const double needed = proposal.answer.needed[t];
     const bool is_too_much = peak > cap;
@@ -181,19 +186,25 @@ bool Search::learn(Proposal& proposal, const Judgement& judgement, int round) co
   return next.has_value();
 }
 
-std::optional<Search::Found> Search::realize_within_caps(Proposal proposal) const {
+std::optional<Search::Found> Search::realize_within_caps(Proposal proposal, double limit) const {
   std::optional<Found> best;
   for (int round = 0; round < kCorrections; ++round) {
-    const Plan plan = longhaul::realize(problem_, work_, proposal.choice, proposal.answer);
-    Judgement judgement = judge(problem_, plan);
-    judged_ops_ += judgement.ops;
-    const bool fits = judgement.fits(problem_.caps);
-    if (fits && best) {
-      keep_better(best, Found{judgement, proposal});
-      break;
+    Trial trial =
+        judging_.simulated(longhaul::realize(problem_, work_, proposal.choice, proposal.answer));
+    judged_ops_ += trial.ops();
+    std::array<Bytes, kTierCount> peaks = trial.least;
+    const bool may_fit = trial.may_fit(problem_.caps);
+    const bool is_better = judging_.cost_of(trial) < (best ? cost_of(problem_, best->judgement) : limit);
+    if (!is_better && (best || !may_fit)) break;
+    bool fits = may_fit;
+    if (may_fit && is_better) {
+      Judgement judgement = judging_.placed(std::move(trial));
+      peaks = judgement.peak;
+      fits = judgement.fits(problem_.caps);
+      if (fits && best) return Found{std::move(judgement), proposal};
+      if (fits) best = Found{std::move(judgement), proposal};
     }
-    if (fits) best = Found{judgement, proposal};
-    if (!learn(proposal, judgement, round)) break;
+    if (!learn(proposal, peaks, round)) break;
   }
   return best;
 }
@@ -254,7 +265,9 @@ Search::Found Search::refine(Found start) const {
     for (const ProgramChoice& choice : neighbours(best->proposal.choice)) {
       const bool is_close = best->judgement.step.value <= kClose * best->proposal.answer.seconds;
       if (!has_time_left() || is_close) return std::move(*best);
-      if (const auto proposal = propose(choice)) keep_better(best, realize_within_caps(*proposal));
+      const auto proposal = propose(choice);
+      const double limit = cost_of(problem_, best->judgement);
+      if (proposal) keep_better(best, realize_within_caps(*proposal, limit));
     }
     if (cost_of(problem_, best->judgement) >= before) break;
   }
@@ -270,7 +283,8 @@ std::optional<Search::Found> Search::best() const {
   for (const Proposal& proposal : all) {
     const bool is_hopeless = best && proposal.answer.cost >= cost_of(problem_, best->judgement);
     if (best && (is_hopeless || !has_time_left())) break;
-    std::optional<Found> next = realize_within_caps(proposal);
+    const double limit = best ? kWorthRefining * cost_of(problem_, best->judgement) : kNoLimit;
+    std::optional<Found> next = realize_within_caps(proposal, limit);
     if (!next) continue;
     found.push_back(*next);
     keep_better(best, std::move(next));

@@ -1,11 +1,14 @@
 // The search behind `auto`: programs over all structures of a step, the best of them judged.
 #pragma once
 
+#include <array>
+#include <limits>
 #include <optional>
 #include <vector>
 
 #include "longhaul/planner/judge.h"
 
+#include "judging.h"
 #include "step_program.h"
 #include "step_rates.h"
 #include "workload.h"
@@ -18,6 +21,8 @@ std::int64_t chunk_for(const Workload& work);
 
 class Search {
  public:
+  static constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+
   explicit Search(const Problem& problem);
 
   struct Proposal {
@@ -34,8 +39,8 @@ class Search {
     Proposal proposal;  // the one it was made from, or the cheapest
   };
   // Lowers and places; corrects the program by what the placement needed until it fits. None: it
-  // never did.
-  std::optional<Found> realize_within_caps(Proposal proposal) const;
+  // never did, or costs `limit` or more.
+  std::optional<Found> realize_within_caps(Proposal proposal, double limit = kNoLimit) const;
   bool has_time_left() const;
 
   std::optional<Found> best() const;
@@ -52,7 +57,7 @@ class Search {
   void add_times(ProgramChoice choice, std::vector<ProgramChoice>& structures) const;
   std::vector<ProgramChoice> structures() const;
   std::optional<Proposal> propose(ProgramChoice choice) const;
-  bool learn(Proposal& proposal, const Judgement& judgement, int round) const;
+  bool learn(Proposal& proposal, const std::array<Bytes, kTierCount>& peaks, int round) const;
   std::vector<ProgramChoice> neighbours(const ProgramChoice& start) const;
   void keep_better(std::optional<Found>& best, std::optional<Found> found) const;
   // Plans that move nothing, where they may fit.
@@ -60,6 +65,7 @@ class Search {
   Found refine(Found start) const;
 
   const Problem& problem_;
+  Judging judging_;
   StepRates rates_;
   Workload work_;
   mutable std::size_t judged_ops_ = 0;  // what was spent so far

@@ -1,0 +1,43 @@
+// Judging many plans of one problem. What a plan takes is known before it is placed, and placing
+// takes longer than all the rest: a plan that is not the best so far is not placed.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "longhaul/plan/lower.h"
+#include "longhaul/planner/judge.h"
+#include "longhaul/sim/cost.h"
+
+namespace longhaul {
+
+// A plan lowered and simulated, but not placed.
+struct Trial {
+  Plan plan;
+  LoweredPass pass;
+  Seconds step;
+  std::array<Seconds, kLaneCount> busy{};
+  std::array<Bytes, kLaneCount> moved{};
+  std::array<Bytes, kTierCount> least{};  // no placement takes less
+
+  bool may_fit(const Caps& caps) const;
+  std::size_t ops() const { return pass.schedule.ops().size(); }
+};
+
+class Judging {
+ public:
+  // Keeps a reference to `problem`.
+  explicit Judging(const Problem& problem);
+
+  Trial simulated(const Plan& plan) const;
+  Judgement placed(Trial trial) const;
+
+  // What is minimised: see cost_of(Judgement).
+  double cost_of(const Trial& trial) const;
+
+ private:
+  const Problem& problem_;
+  CostModel costs_;
+};
+
+}  // namespace longhaul
