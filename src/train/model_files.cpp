@@ -9,6 +9,8 @@
 
 #include "longhaul/core/error.h"
 
+#include "dither.h"
+
 namespace longhaul {
 namespace {
 
@@ -185,11 +187,14 @@ void load_weights(const ModelFolder& folder,
                   StateStore& states,
                   const TensorProgress& on_tensor) {
   check_shapes(folder, model);
+  const StateFormat& format = states.format();
+  const bool is_trained_in_bf16 = format.weight() == DType::kBF16 && format.streams.size() > 1;
   std::int64_t done = 0;
   for (const ParameterSource& source : model.sources) {
     const Extent extent = extent_of(model.graph[source.parameter]);
-    const std::vector<float> values = read_parameter(folder, source, extent);
+    std::vector<float> values = read_parameter(folder, source, extent);
     check_finite(DType::kF32, std::as_bytes(std::span(values)), folder.place_of(source.name));
+    if (is_trained_in_bf16) dither_masters(values, source.parameter.index());
     states.write_master(source.parameter, values);
     if (on_tensor) on_tensor(++done, static_cast<std::int64_t>(model.sources.size()));
   }

@@ -18,7 +18,8 @@ using TensorProgress = std::function<void(std::int64_t done, std::int64_t total)
 // missing or has another shape than the configuration says.
 Model make_model(const ModelFolder& folder, DType dtype);
 
-// Fills every weight (in bf16 runs with its remainder). Takes one tensor beside the states.
+// Fills every weight. In bf16 runs the remainder is what the checkpoint has of it, or drawn where
+// it has none (decision 008). Takes one tensor beside the states.
 // Throws FormatError that names file and tensor as make_model does, and when a number is not
 // finite.
 void load_weights(const ModelFolder& folder,
