@@ -201,8 +201,8 @@ TEST_F(Interruption, ByAFullDiskWhileConvertingLeavesNoTrace) {
 
 TEST_F(Interruption, ByAFullDiskKeepsWholeLinesOfMetrics) {
   const test::Outcome outcome =
-      run({"train", run_file(), "--set", "training.steps=30", "--set", "checkpoint.every=none"},
-          full_after(1500));
+      run({"train", run_file(), "--set", "training.steps=120", "--set", "checkpoint.every=none"},
+          full_after(10'000));
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.err,
               HasSubstr((output() / "metrics.jsonl").string() + ": cannot be written"));
