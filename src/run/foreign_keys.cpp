@@ -8,6 +8,8 @@ const std::string kStepIsTokens =
 const std::string kPlanDecides = "what is kept, moved or computed again is the plan's to decide";
 const std::string kNoLora = "adapters do not exist yet, every parameter is trained";
 const std::string kNoQuantized = "quantized training does not exist, see training.precision";
+const std::string kNoNoise = "the loss is the cross-entropy of the targets, without noise";
+const std::string kNoUpload = "nothing is ever sent anywhere; the folder can be uploaded as it is";
 const std::string kNoLogger = "metrics.jsonl in the output folder has every step";
 
 const std::vector<ForeignKey> kForeignKeys{
@@ -53,6 +55,10 @@ const std::vector<ForeignKey> kForeignKeys{
     {"sample_packing", "", "samples are always packed, and never see each other"},
     {"group_by_length", "", "samples are packed, so lengths need no groups"},
     {"pad_to_sequence_len", "", "samples are packed, so there is no padding to choose"},
+    {"dataset_text_field",
+     "",
+     "what a line of the data is, is recognised; `longhaul data` shows it"},
+    {"remove_unused_columns", "", "keys of a sample that are not needed are not read"},
     {"dataloader_num_workers", "", "loading is never the bottleneck here: there is nothing to set"},
     {"preprocessing_num_workers", "", "device.threads is the only number of threads"},
     // The batch and the length of the run.
@@ -70,6 +76,8 @@ const std::vector<ForeignKey> kForeignKeys{
      "the tokens of one optimizer step; micro-batches follow from it"},
     {"num_train_epochs", "training.epochs", ""},
     {"num_epochs", "training.epochs", ""},
+    {"do_train", "", "`longhaul train` trains"},
+    {"do_eval", "data.eval", "evaluates where it is set; `longhaul eval` does it alone"},
     {"max_steps", "training.steps", ""},
     {"num_steps", "training.steps", ""},
     {"total_steps", "training.steps", ""},
@@ -85,6 +93,8 @@ const std::vector<ForeignKey> kForeignKeys{
     {"grad_clip", "training.max_grad_norm", ""},
     {"gradient_clipping", "training.max_grad_norm", ""},
     {"gradient_clip_val", "training.max_grad_norm", ""},
+    {"neftune_noise_alpha", "", kNoNoise},
+    {"label_smoothing_factor", "", kNoNoise},
     {"random_seed", "training.seed", ""},
     {"data_seed", "training.seed", ""},
     // The optimizer.
@@ -117,6 +127,11 @@ const std::vector<ForeignKey> kForeignKeys{
     {"overwrite_output_dir", "resume", "`never` moves the old folder aside"},
     {"resume_from_checkpoint", "resume", "`auto` goes on from the newest checkpoint"},
     {"auto_resume_from_checkpoints", "resume", "`auto` goes on from the newest checkpoint"},
+    {"load_best_model_at_end", "checkpoint.keep", "evaluations.jsonl says which step was best"},
+    {"metric_for_best_model", "", "evaluations are of the loss"},
+    {"run_name", "output", "a run is named by its folder"},
+    {"push_to_hub", "", kNoUpload},
+    {"hub_model_id", "", kNoUpload},
     {"logging_steps", "", kNoLogger},
     {"logging_dir", "", kNoLogger},
     {"report_to", "", kNoLogger},
@@ -139,6 +154,7 @@ const std::vector<ForeignKey> kForeignKeys{
     {"attn_implementation", "", "attention is always the tiled one, there is nothing to choose"},
     {"flash_attn", "", "attention is always the tiled one, there is nothing to choose"},
     {"flash_attention", "", "attention is always the tiled one, there is nothing to choose"},
+    {"use_liger_kernel", "", "kernels are fused already, there is nothing to choose"},
     {"torch_compile", "", "there is nothing to compile: a step is a schedule"},
     {"trust_remote_code", "", "no code of a model folder is ever run"},
     {"local_rank", "", "one machine, one process"},
