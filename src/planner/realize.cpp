@@ -83,11 +83,19 @@ class StateKinds {
     std::vector<Kind> kinds;
     for (const auto& [unused, sum] : sums_) {
       Kind kind{sum.plan(), sum.all};
-      const bool is_split = update != UpdateTime::kInNextForward;
-      if (is_split) {
-        kind.plan.next_forward_share = std::min(1.0, (sum.held_host + sum.held_disk) / sum.all);
-      }
       const double on_disk = sum.held_disk / std::max(kNothing, sum.held_host + sum.held_disk);
+      const double deferred = std::min(1.0, (sum.held_host + sum.held_disk) / sum.all);
+      if (update != UpdateTime::kInNextForward) kind.plan.next_forward_share = deferred;
+      const bool is_whole =
+          update == UpdateTime::kSpeculative && kind.plan.weights.tier == Tier::kDevice;
+      if (is_whole) {  // weights there change slots as a whole: blocks of both kinds
+        Kind at_once = kind;
+        at_once.plan.next_forward_share = 0.0;
+        at_once.share *= 1.0 - deferred;
+        if (at_once.share > kNothing) kinds.push_back(at_once);
+        kind.plan.next_forward_share = 1.0;
+        kind.share *= deferred;
+      }
       Kind held = kind;
       held.plan.gradients = Tier::kDisk;
       held.share *= on_disk;
