@@ -39,6 +39,7 @@ training: {{epochs: 1, precision: {precision}, max_grad_norm: 1.0}}
 optimizer: {{learning_rate: {learning_rate}, weight_decay: 0.0, schedule: constant, warmup_ratio: none}}
 checkpoint: {{every: none}}
 device: {{threads: {threads}}}
+plan: resident
 """
 HERE = pathlib.Path(__file__).resolve().parent
 

@@ -52,7 +52,7 @@ def write_run(arguments, folder):
         f"batch: {{tokens_per_step: {arguments.tokens}, tokens_per_micro_batch: {arguments.micro_batch}, "
         f"head_tile_rows: {arguments.head_tile_rows}}}\n"
         f"training: {{steps: {arguments.steps}, precision: {arguments.precision}}}\n"
-        f"checkpoint: {{every: none}}\ndevice: {{threads: {arguments.threads}}}\n", encoding="utf-8")
+        f"checkpoint: {{every: none}}\ndevice: {{threads: {arguments.threads}}}\nplan: resident\n", encoding="utf-8")
 
 
 def report(rounds):

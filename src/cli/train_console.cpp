@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "longhaul/core/error.h"
 #include "longhaul/io/atomic_file.h"
 #include "longhaul/report/lanes_chart.h"
 #include "longhaul/report/trace.h"
@@ -91,8 +92,35 @@ std::string to_text(const RunSummary& summary) {
   for (const RunSummary::MemoryLine& line : summary.memory) {
     text += fmt::format("    {:<28}{:>10}\n", line.name, to_string(line.size));
   }
+  const char* name = "plan";
+  for (const std::string& line : summary.plan) {
+    text += row(name, line);
+    name = "";
+  }
   text += row("output", config.output);
   return text;
+}
+
+std::string to_text(const Prediction& prediction, const std::string& advice) {
+  const StepTimes& predicted = prediction.predicted;
+  const StepTimes& measured = prediction.measured;
+  std::string text = fmt::format("a step takes {}, predicted were {} ({:+.0f} %)\n",
+                                 to_string(measured.step),
+                                 to_string(predicted.step),
+                                 100.0 * prediction.drift());
+  for (std::size_t l = 0; l < kLaneCount; ++l) {
+    const Seconds longer = std::max(predicted.busy[l], measured.busy[l]);
+    if (longer.value < kShareWorthDrawing * measured.step.value) continue;
+    text += fmt::format("  {:<12}busy {}, predicted {}\n",
+                        name_of(static_cast<Lane>(l)),
+                        to_string(measured.busy[l]),
+                        to_string(predicted.busy[l]));
+  }
+  if (std::abs(prediction.drift()) <= kLargestDrift) return text;
+  const std::optional<Lane> lane = prediction.mispredicted();
+  const std::string which = lane ? concat(name_of(*lane), " is furthest from what was predicted")
+                                 : "no lane explains it, time passes between ops";
+  return text + fmt::format("  {}; {}\n", which, advice);
 }
 
 std::string to_text(const Evaluation& evaluation) {
@@ -157,6 +185,10 @@ void TrainConsole::on_evaluation(std::int64_t step, const Evaluation& evaluation
 
 void TrainConsole::on_checkpoint(std::int64_t step, const std::string& folder) {
   console_.print(fmt::format("step {}/{}  checkpoint {}\n", step, total_steps_, folder));
+}
+
+void TrainConsole::on_prediction(const Prediction& prediction, const std::string& advice) {
+  console_.print(to_text(prediction, advice));
 }
 
 void TrainConsole::on_timeline(std::int64_t step,

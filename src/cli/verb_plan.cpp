@@ -6,6 +6,8 @@
 #include "longhaul/plan/plan_file.h"
 #include "longhaul/report/plan_page.h"
 #include "longhaul/run/plan_problem.h"
+#include "longhaul/run/resolve.h"
+#include "longhaul/run/run_machine.h"
 #include "longhaul/run/run_plan.h"
 
 #include "verbs.h"
@@ -22,11 +24,14 @@ struct PlanArguments {
   std::vector<std::string> overrides;
 };
 
+bool is_run(const PlanArguments& arguments) {
+  return arguments.subject.ends_with(".yaml") || arguments.subject.ends_with(".yml");
+}
+
 // A model alone is a run with the defaults.
 RunConfig config_of(const PlanArguments& arguments) {
   const std::string& subject = arguments.subject;
-  const bool is_run = subject.ends_with(".yaml") || subject.ends_with(".yml");
-  if (is_run) return load_run_config(subject, arguments.overrides);
+  if (is_run(arguments)) return load_run_config(subject, arguments.overrides);
   Document document = parse_document("", "command line");
   std::vector<std::string> settings{
       "model=" + subject, "output=none", "data.train=none", "plan=auto"};
@@ -35,23 +40,53 @@ RunConfig config_of(const PlanArguments& arguments) {
   return parse_run_config(document);
 }
 
-HardwareProfile hardware_of(const PlanArguments& arguments, const RunConfig& config) {
-  const std::string file =
-      arguments.hardware.empty() ? config.hardware.value_or("") : arguments.hardware;
-  if (file.empty()) {
+// The file that is named, else what is known of this machine.
+HardwareProfile hardware_of(const PlanArguments& arguments,
+                            const RunConfig& config,
+                            Console& console) {
+  if (!arguments.hardware.empty()) return load_hardware(arguments.hardware);
+  if (config.hardware) return load_hardware(*config.hardware);
+  const DeviceKind kind = config.device.kind.value_or(DeviceKind::kHost);
+  if (auto machine = find_machine(config, kind, console)) return machine->profile;
+  if (kind == DeviceKind::kCuda) {
     throw ConfigError(
-        "plan: no machine to plan for: expected --hardware FILE or the key hardware; "
+        "plan: no GPU to plan for: expected --hardware FILE or the key hardware; "
         "configs/hardware has machines to begin with");
   }
-  return load_hardware(file);
+  RunMachine machine = assume_machine(kind, {}, probe_environment());
+  console.write(LogLevel::kWarning, machine.source);
+  return machine.profile;
+}
+
+// Of a run, with the micro-batches that `train` takes.
+Problem problem_of_run(RunConfig config, const Model& model, const HardwareProfile& machine) {
+  const std::vector<std::int64_t> sizes =
+      micro_batches_to_try(config, resolve(config, probe_environment()));
+  std::optional<Problem> first;
+  for (const std::int64_t size : sizes) {
+    config.batch.tokens_per_micro_batch = size;
+    Problem problem = make_problem(config, model, machine);
+    if (sizes.size() == 1 || make_auto_plan(problem).best) return problem;
+    if (!first) first = std::move(problem);
+  }
+  return std::move(*first);
+}
+
+// Of a model alone: every disk of the machine may be used.
+Problem problem_of_model(RunConfig config, Model model, const HardwareProfile& machine) {
+  if (!machine.storage.disks.empty() && config.limits.disk.empty()) {
+    config.limits.disk.push_back({"", capacity(machine.storage)});
+  }
+  return make_problem(config, std::move(model), machine);
 }
 
 void show_plan(const PlanArguments& arguments, Program& program) {
   const RunConfig config = config_of(arguments);
-  const HardwareProfile machine = hardware_of(arguments, config);
+  const HardwareProfile machine = hardware_of(arguments, config, program.console);
   Model model = load_model_shape(config.model, precision_of(config, machine));
   const std::string family = model.family;
-  const Problem problem = make_problem(config, std::move(model), machine);
+  const Problem problem = is_run(arguments) ? problem_of_run(config, model, machine)
+                                            : problem_of_model(config, std::move(model), machine);
   if (arguments.is_curve) {
     const bool is_open = !config.batch.tokens_per_micro_batch;
     program.console.print(curve_page(

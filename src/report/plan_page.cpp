@@ -41,6 +41,21 @@ double flop_share(const Problem& problem, const Judgement& judgement) {
   return model_flops(problem).count / judgement.step.value / peak;
 }
 
+// "compute binds, 97 % of the step busy, host 40 %".
+std::string lanes_in_words(const Judgement& best) {
+  std::string use;
+  for (std::size_t l = 0; l < kLaneCount; ++l) {
+    const Lane lane = static_cast<Lane>(l);
+    if (lane == busiest(best) || share_of(best, lane) < 0.005) continue;
+    use += concat(", ", name_of(lane), ' ', percent(share_of(best, lane)));
+  }
+  return concat(name_of(busiest(best)),
+                " binds, ",
+                percent(share_of(best, busiest(best))),
+                " of the step busy",
+                use);
+}
+
 // --- text
 
 class Page {
@@ -72,18 +87,7 @@ void add_speed(const PlanStory& story, const Judgement& best, Page& page) {
         "run",
         concat(*story.steps, " steps: ", to_string(best.step * static_cast<double>(*story.steps))));
   }
-  std::string use;
-  for (std::size_t l = 0; l < kLaneCount; ++l) {
-    const Lane lane = static_cast<Lane>(l);
-    if (lane == busiest(best) || share_of(best, lane) < 0.005) continue;
-    use += concat(", ", name_of(lane), ' ', percent(share_of(best, lane)));
-  }
-  page.row("lanes",
-           concat(name_of(busiest(best)),
-                  " binds, ",
-                  percent(share_of(best, busiest(best))),
-                  " of the step busy",
-                  use));
+  page.row("lanes", lanes_in_words(best));
   page.row("bounds",
            concat(percent(best.step.value / story.plan.bounds.merged.value - 1.0),
                   " above what no plan goes below"));
@@ -256,6 +260,15 @@ std::string plan_page(const PlanStory& story) {
   }
   add_changes(story, page);
   return std::move(page).text();
+}
+
+std::string step_in_words(const Problem& problem, const Judgement& judgement) {
+  const double tokens = static_cast<double>(tokens_of(problem));
+  return concat(to_string(judgement.step),
+                " a step, ",
+                number(tokens / judgement.step.value),
+                " tokens/s; ",
+                lanes_in_words(judgement));
 }
 
 Json plan_json(const PlanStory& story) {

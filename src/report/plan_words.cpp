@@ -8,6 +8,7 @@
 #include "longhaul/core/error.h"
 #include "longhaul/graph/backward.h"
 #include "longhaul/graph/cost.h"
+#include "longhaul/report/plan_page.h"
 
 namespace longhaul {
 namespace {

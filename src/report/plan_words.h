@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "longhaul/core/units.h"
 #include "longhaul/planner/judge.h"
@@ -28,8 +27,6 @@ struct SavedBytes {
 };
 SavedBytes saved_bytes(const Problem& problem, const Plan& plan);
 
-// One line each.
-std::vector<std::string> plan_in_words(const Problem& problem, const Judgement& judgement);
 // As far as the plan alone says it: tiers instead of amounts.
 std::vector<std::string> plan_in_words(const Plan& plan);
 

@@ -13,20 +13,26 @@ namespace longhaul {
 namespace {
 
 Caps run_caps(const RunConfig& config, const HardwareProfile& machine) {
-  constexpr Bytes kMostOfTheSystem{8'000'000'000};
   constexpr Bytes kContext = 512_MiB;
-  const Bytes tenth{machine.host.memory.value.count / 10};
-  Caps caps = caps_of(machine, std::min(tenth, kMostOfTheSystem));
+  Caps caps = caps_of(machine, machine.host.memory.value - usable_memory(machine));
   if (machine.device.kind == DeviceKind::kCuda) caps.bytes[0] = caps.bytes[0] - kContext;
+  if (machine.device.kind == DeviceKind::kHost) {
+    caps.bytes[0] = std::min(caps.bytes[0], caps.bytes[1]);
+  }
   if (config.device.memory) caps.bytes[0] = *config.device.memory;
   if (config.limits.host_memory) caps.bytes[1] = *config.limits.host_memory;
-  if (config.limits.disk.empty()) return caps;
   caps.bytes[2] = {};
   for (const DiskLimit& disk : config.limits.disk) caps.bytes[2] += disk.capacity;
   return caps;
 }
 
 }  // namespace
+
+Bytes usable_memory(const HardwareProfile& machine) {
+  constexpr Bytes kMostOfTheSystem{8'000'000'000};
+  const Bytes all = machine.host.memory.value;
+  return all - std::min(Bytes{all.count / 10}, kMostOfTheSystem);
+}
 
 Precision precision_of(const RunConfig& config, const HardwareProfile& machine) {
   if (config.training.precision) return *config.training.precision;

@@ -10,6 +10,8 @@ namespace {
 // Micro-batches below this leave the products of a CPU too small; above it only memory grows.
 constexpr std::int64_t kUsualMicroBatch = 2048;
 
+constexpr std::int64_t kLeastMicroBatch = 256;
+
 std::int64_t choose_micro_batch(std::int64_t tokens_per_step, std::int64_t max_length) {
   const std::int64_t wanted = std::max(max_length, kUsualMicroBatch);
   for (std::int64_t parts = tokens_per_step / std::min(wanted, tokens_per_step); parts > 1;
@@ -42,6 +44,19 @@ RunConfig resolve(RunConfig config, const Environment& environment) {
   }
   if (!config.device.threads) config.device.threads = environment.cores;
   return config;
+}
+
+std::vector<std::int64_t> micro_batches_to_try(const RunConfig& requested,
+                                               const RunConfig& resolved) {
+  std::vector<std::int64_t> sizes{*resolved.batch.tokens_per_micro_batch};
+  if (requested.batch.tokens_per_micro_batch || requested.plan != "auto") return sizes;
+  const std::int64_t step = resolved.batch.tokens_per_step;
+  for (std::int64_t parts = step / sizes.front() + 1;
+       step / parts >= std::max(resolved.data.max_length, kLeastMicroBatch);
+       ++parts) {
+    if (step % parts == 0 && step / parts * 2 <= sizes.back()) sizes.push_back(step / parts);
+  }
+  return sizes;
 }
 
 }  // namespace longhaul

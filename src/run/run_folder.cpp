@@ -212,10 +212,15 @@ void RunFolder::prune_checkpoints(std::int64_t keep) const {
   }
 }
 
+std::optional<RunConfig> RunFolder::earlier_settings() const {
+  if (checkpoints().empty()) return std::nullopt;
+  return parse_run_config(load_document(config_file().string()));
+}
+
 void RunFolder::check_same_run(const RunConfig& resolved) const {
-  if (checkpoints().empty()) return;
-  const RunConfig before = parse_run_config(load_document(config_file().string()));
-  const std::vector<std::string> changes = changed_numbers(before, resolved);
+  const std::optional<RunConfig> before = earlier_settings();
+  if (!before) return;
+  const std::vector<std::string> changes = changed_numbers(*before, resolved);
   if (changes.empty()) return;
   std::string text = concat(path_.string(), ": holds a run with other settings");
   for (const std::string& change : changes) text += concat("\n  ", change);

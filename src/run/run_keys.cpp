@@ -363,8 +363,9 @@ Keys make_schema(Purpose purpose) {
     keys.add(
         "hardware",
         [](RunConfig & c) -> auto& { return c.hardware; },
-        word_or("none", text_value("a file")),
-        "The profile of the machine, which plan: auto goes by; configs/hardware has some.");
+        word_or("auto", text_value("a file")),
+        "The profile of the machine, by which plan: auto goes and steps are predicted; auto is "
+        "what longhaul profile wrote, else assumed figures.");
     keys.add(
         "plan",
         [](RunConfig & c) -> auto& { return c.plan; },

@@ -7,8 +7,8 @@
 
 #include "longhaul/core/error.h"
 #include "longhaul/formats/model_folder.h"
+#include "longhaul/planner/baselines.h"
 #include "longhaul/run/run_folder.h"
-#include "longhaul/run/run_plan.h"
 #include "longhaul/train/engine.h"
 #include "longhaul/train/model_files.h"
 
@@ -29,14 +29,13 @@ Seconds since(Clock::time_point start) {
   return Seconds{std::chrono::duration<double>(Clock::now() - start).count()};
 }
 
-EngineOptions options_for(const RunConfig& config, const Model& model, std::int64_t positions) {
+EngineOptions options_for(const RunConfig& config, std::int64_t positions) {
   const Precision precision = *config.training.precision;
   EngineOptions options{.format = {precision, {adamw_format(precision).streams.front()}},
-                        .plan = {},
+                        .plan = resident_plan(),
                         .device = *config.device.kind,
                         .threads = static_cast<int>(*config.device.threads)};
   const BatchShape token{.tokens = 1, .max_segments = 1, .positions = positions};
-  options.plan = load_run_plan(config, model.graph, token);
   options.passes.push_back({Pass::kDecode, token});
   const auto add_prefill = [&](std::int64_t tokens) {
     options.passes.push_back(
@@ -73,7 +72,7 @@ class Generator final : public TextGenerator {
             folder_, *config.training.precision == Precision::kF32 ? DType::kF32 : DType::kBF16)),
         text_(load_text_side(folder_.path(), config.data.chat_template, model_)),
         positions_(std::min(model_.max_positions, kMostPositions)),
-        engine_(model_, options_for(config, model_, positions_)) {
+        engine_(model_, options_for(config, positions_)) {
     load_weights(folder_, model_, engine_.states(), [&](std::int64_t done, std::int64_t total) {
       if (on_progress) on_progress({"loading the model", done, total, "tensors"});
     });

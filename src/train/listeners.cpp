@@ -67,6 +67,29 @@ class LanesListener final : public StepListener {
   bool is_written_ = false;
 };
 
+class PredictionListener final : public StepListener {
+ public:
+  explicit PredictionListener(const PredictionRules& rules) : rules_(rules) {}
+
+  void after_step(const StepEvent& event) override {
+    constexpr int kSteps = 10;
+    if (++seen_ == 1 || is_done_) return;
+    const Schedule& schedule = rules_.engine.last_schedule().schedule;
+    steps_.push_back({event.metrics.time, busy_time(schedule, rules_.engine.last_timeline())});
+    if (seen_ < kSteps && !event.is_last) return;
+    is_done_ = true;
+    const Prediction prediction{rules_.predicted, median_of(steps_)};
+    write_text_file(rules_.folder.prediction_file(), to_json(prediction).dump(/*indent=*/2) + "\n");
+    rules_.observer.on_prediction(prediction, rules_.advice);
+  }
+
+ private:
+  PredictionRules rules_;
+  int seen_ = 0;
+  bool is_done_ = false;
+  std::vector<StepTimes> steps_;
+};
+
 class EvaluationListener final : public StepListener {
  public:
   explicit EvaluationListener(const EvaluationRules& rules)
@@ -112,6 +135,10 @@ std::unique_ptr<StepListener> make_metrics_listener(const RunFolder& folder,
 
 std::unique_ptr<StepListener> make_lanes_listener(const RunFolder& folder, const Engine& engine) {
   return std::make_unique<LanesListener>(folder, engine);
+}
+
+std::unique_ptr<StepListener> make_prediction_listener(const PredictionRules& rules) {
+  return std::make_unique<PredictionListener>(rules);
 }
 
 std::unique_ptr<StepListener> make_evaluation_listener(const EvaluationRules& rules) {

@@ -4,8 +4,10 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "longhaul/data/packing.h"
+#include "longhaul/run/prediction.h"
 
 #include "trainer.h"
 
@@ -19,6 +21,17 @@ std::unique_ptr<StepListener> make_metrics_listener(const RunFolder& folder,
 // lanes.json, after a few steps: the one with the median time. It must be called before the engine
 // runs another pass.
 std::unique_ptr<StepListener> make_lanes_listener(const RunFolder& folder, const Engine& engine);
+
+struct PredictionRules {
+  Engine& engine;
+  const RunFolder& folder;
+  StepTimes predicted;
+  std::string advice;  // what to do about a large drift
+  TrainObserver& observer;
+};
+// prediction.json and the observer's on_prediction, once: after ten steps of this process or at its
+// end. The first step is not counted.
+std::unique_ptr<StepListener> make_prediction_listener(const PredictionRules& rules);
 
 struct EvaluationRules {
   Engine& engine;

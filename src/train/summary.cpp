@@ -1,5 +1,7 @@
 #include "summary.h"
 
+#include "longhaul/report/plan_page.h"
+
 #include "torch_libraries.h"
 
 namespace longhaul {
@@ -17,6 +19,19 @@ double first_fill_rate(const LoadedData& data, const LoaderRules& rules) {
   const std::vector<std::int64_t> lengths = lengths_of(data.train);
   const auto order = shuffled_order(data.train.size(), rules.seed, 0);
   return fill_rate(pack(order, lengths, rules.packing), lengths, rules.packing);
+}
+
+// How it was made, what lives where, and what a step is predicted to take.
+std::vector<std::string> words_of(const RunConfig& config, const RunPlan& plan) {
+  std::vector<std::string> lines{config.plan};
+  if (!plan.judgement) return lines;
+  for (const std::string& line : plan_in_words(plan.problem, *plan.judgement)) {
+    lines.push_back(line);
+  }
+  if (plan.machine.empty()) return lines;
+  lines.push_back("predicted: " + step_in_words(plan.problem, *plan.judgement));
+  lines.push_back("machine: " + plan.machine);
+  return lines;
 }
 
 }  // namespace
@@ -37,6 +52,7 @@ RunSummary summarize(const SummaryInputs& inputs) {
   summary.total_steps = inputs.total_steps;
   summary.resumed_from = inputs.steps_done;
   summary.device = device_in_words(inputs.config);
+  summary.plan = words_of(inputs.config, inputs.plan);
   summary.config = inputs.config;
 
   for (std::size_t s = 0; s < format.streams.size(); ++s) {

@@ -5,6 +5,7 @@
 
 #include "longhaul/data/load.h"
 #include "longhaul/data/loader.h"
+#include "longhaul/run/run_plan.h"
 #include "longhaul/run/training_half.h"
 #include "longhaul/train/engine.h"
 
@@ -15,6 +16,7 @@ struct SummaryInputs {
   Engine& engine;
   const LoadedData& data;
   const LoaderRules& rules;
+  const RunPlan& plan;
   std::int64_t total_steps = 0;
   std::int64_t steps_done = 0;
 };

@@ -9,7 +9,8 @@
 #include "longhaul/io/atomic_file.h"
 #include "longhaul/plan/plan_file.h"
 #include "longhaul/run/environment.h"
-#include "longhaul/run/run_plan.h"
+#include "longhaul/run/resolve.h"
+#include "longhaul/runtime/cuda_device.h"
 #include "longhaul/train/model_files.h"
 
 #include "listeners.h"
@@ -35,17 +36,33 @@ DType dtype_of(Precision precision) {
   return precision == Precision::kF32 ? DType::kF32 : DType::kBF16;
 }
 
+// The average over tokens of the length of their sequence.
+std::int64_t mean_sequence(const std::vector<std::int64_t>& lengths) {
+  double tokens = 0.0;
+  double squares = 0.0;
+  for (const std::int64_t length : lengths) {
+    tokens += static_cast<double>(length);
+    squares += static_cast<double>(length) * static_cast<double>(length);
+  }
+  return std::max<std::int64_t>(1, std::llround(squares / std::max(tokens, 1.0)));
+}
+
 }  // namespace
 
-Trainer::Trainer(const RunConfig& config, TrainObserver& observer, const CallContext& context)
-    : config_(config),
+Trainer::Trainer(const RunConfig& requested, TrainObserver& observer, const CallContext& context)
+    : config_(resolve(requested, probe_training_environment())),
       observer_(observer),
       context_(context),
-      folder_(config.output, config.resume),
-      source_(config.model) {
+      folder_(config_.output, config_.resume),
+      source_(config_.model) {
+  const std::optional<RunConfig> resumed = folder_.earlier_settings();
+  if (resumed && !requested.batch.tokens_per_micro_batch) {
+    config_.batch.tokens_per_micro_batch = resumed->batch.tokens_per_micro_batch;
+  }
   folder_.check_same_run(config_);
   load_samples();
-  make_engine();
+  make_engine(resumed ? std::vector{*config_.batch.tokens_per_micro_batch}
+                      : micro_batches_to_try(requested, config_));
   restore();
   const Json manifest =
       make_manifest(probe_environment(), device_in_words(config_), torch_libraries());
@@ -56,7 +73,8 @@ Trainer::Trainer(const RunConfig& config, TrainObserver& observer, const CallCon
                        "resuming on another kind of machine, numbers may differ: " + change);
   }
   folder_.write_settings(config_, manifest);
-  write_text_file(folder_.plan_file(), to_yaml(plan_));
+  write_text_file(folder_.plan_file(), to_yaml(plan_.plan));
+  std::filesystem::remove(folder_.prediction_file());  // of an earlier part of the run
   announce();
   add_listeners();
 }
@@ -83,7 +101,9 @@ void Trainer::load_samples() {
                              .on_bad_sample = config_.data.on_bad_sample,
                              .seed = config_.training.seed};
   data_ = load_data(sources_of(config_.data), encoder, load_rules, pool);
+}
 
+void Trainer::pack_samples() {
   const std::int64_t tokens = *config_.batch.tokens_per_micro_batch;
   std::vector<std::int64_t> lengths = lengths_of(data_.train);
   const std::vector<std::int64_t> held_out = lengths_of(data_.held_out);
@@ -100,6 +120,22 @@ void Trainer::load_samples() {
   schedule_ = learning_rate_schedule(config_.optimizer, steps);
 }
 
+// `auto` takes the first of the sizes for which there is a plan.
+void Trainer::make_engine(const std::vector<std::int64_t>& sizes) {
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    config_.batch.tokens_per_micro_batch = sizes[i];
+    pack_samples();
+    try {
+      make_engine();
+      return;
+    } catch (const DoesNotFit& error) {
+      if (i + 1 == sizes.size()) throw;
+      context_.log.write(LogLevel::kInfo,
+                         concat("with micro-batches of ", sizes[i], " tokens: ", error.what()));
+    }
+  }
+}
+
 void Trainer::make_engine() {
   const Precision precision = *config_.training.precision;
   BatchShape shape{.tokens = rules_.packing.tokens,
@@ -110,9 +146,16 @@ void Trainer::make_engine() {
   evaluation.micro_batches = 1;
   Model model = make_model(source_, dtype_of(precision));
   tile_head(model.graph, config_.batch.head_tile_rows.value_or(0));
-  plan_ = load_run_plan(config_, model.graph, shape);
+  observer_.on_progress({"planning", 0, 0, ""});
+  RunWork work{.training = shape,
+               .evaluation = evaluation,
+               .sequence = mean_sequence(lengths_of(data_.train))};
+  if (config_.device.kind == DeviceKind::kCuda) {
+    work.device_memory = probe_cuda_device(0).free_for_arena();
+  }
+  plan_ = make_run_plan(config_, model.graph, work, probe_environment(), context_.log);
   EngineOptions options{.format = adamw_format(precision),
-                        .plan = plan_,
+                        .plan = plan_.plan,
                         .passes = {{Pass::kTrain, shape}, {Pass::kEvaluate, evaluation}},
                         .device = *config_.device.kind,
                         .threads = static_cast<int>(*config_.device.threads)};
@@ -148,6 +191,7 @@ void Trainer::announce() {
                                 .engine = *engine_,
                                 .data = data_,
                                 .rules = rules_,
+                                .plan = plan_,
                                 .total_steps = schedule_.total_steps,
                                 .steps_done = progression_.step}));
 }
@@ -155,6 +199,16 @@ void Trainer::announce() {
 void Trainer::add_listeners() {
   listeners_.push_back(make_metrics_listener(folder_, progression_.step, observer_));
   listeners_.push_back(make_lanes_listener(folder_, *engine_));
+  if (plan_.judgement && !plan_.machine.empty()) {
+    listeners_.push_back(make_prediction_listener(
+        {.engine = *engine_,
+         .folder = folder_,
+         .predicted = {plan_.judgement->step, plan_.judgement->busy},
+         .advice = plan_.is_assumed
+                       ? "its figures are assumed, `longhaul profile` measures them"
+                       : concat("`longhaul profile` measures it again (now ", plan_.machine, ")"),
+         .observer = observer_}));
+  }
   if (data_.held_out.size() > 0) {
     listeners_.push_back(make_evaluation_listener({.engine = *engine_,
                                                    .folder = folder_,
@@ -204,7 +258,7 @@ StepMetrics Trainer::step() {
                        ": ",
                        results.nonfinite,
                        " gradient elements are NaN or infinite; the weights are ",
-                       plan_.update == UpdateTime::kInBackward
+                       plan_.plan.update == UpdateTime::kInBackward
                            ? "spoiled, go on from the last checkpoint"
                            : "as before this step",
                        ". Lower optimizer.learning_rate, or set training.on_nonfinite: skip"));

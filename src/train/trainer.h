@@ -10,6 +10,7 @@
 #include "longhaul/formats/model_folder.h"
 #include "longhaul/optim/learning_rate.h"
 #include "longhaul/run/run_folder.h"
+#include "longhaul/run/run_plan.h"
 #include "longhaul/run/training_half.h"
 #include "longhaul/train/checkpoint.h"
 #include "longhaul/train/engine.h"
@@ -31,15 +32,17 @@ class StepListener {
 
 class Trainer {
  public:
-  // Loads model, data and, where there is one, the newest checkpoint. `config` is resolved.
+  // Resolves the settings, loads model, data and, where there is one, the newest checkpoint.
   // Throws before anything is written when the run cannot start.
-  Trainer(const RunConfig& config, TrainObserver& observer, const CallContext& context);
+  Trainer(const RunConfig& requested, TrainObserver& observer, const CallContext& context);
   ~Trainer();
 
   TrainResult run();
 
  private:
   void load_samples();
+  void pack_samples();
+  void make_engine(const std::vector<std::int64_t>& sizes);
   void make_engine();
   void restore();
   void announce();
@@ -50,7 +53,7 @@ class Trainer {
   RunConfig config_;
   TrainObserver& observer_;
   const CallContext context_;
-  Plan plan_;
+  RunPlan plan_;
   RunFolder folder_;
   ModelFolder source_;
   LoadedData data_;

@@ -5,9 +5,9 @@
 #include "longhaul/core/thread_pool.h"
 #include "longhaul/data/load.h"
 #include "longhaul/formats/model_folder.h"
+#include "longhaul/planner/baselines.h"
 #include "longhaul/run/resolve.h"
 #include "longhaul/run/run_folder.h"
-#include "longhaul/run/run_plan.h"
 #include "longhaul/train/model_files.h"
 
 #include "evaluator.h"
@@ -26,7 +26,7 @@ class TorchTrainingHalf final : public TrainingHalf {
   TrainResult train(const RunConfig& config,
                     TrainObserver& observer,
                     const CallContext& context) override {
-    return Trainer(resolve(config, probe_training_environment()), observer, context).run();
+    return Trainer(config, observer, context).run();
   }
 
   Evaluation evaluate(const RunConfig& requested,
@@ -56,7 +56,7 @@ class TorchTrainingHalf final : public TrainingHalf {
         .tokens = rules.tokens, .max_segments = rules.max_segments, .positions = rules.tokens};
     Engine engine(model,
                   {.format = {precision, {adamw_format(precision).streams.front()}},
-                   .plan = load_run_plan(config, model.graph, shape),
+                   .plan = resident_plan(),
                    .passes = {{Pass::kEvaluate, shape}},
                    .device = *config.device.kind,
                    .threads = threads});

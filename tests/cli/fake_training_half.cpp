@@ -27,6 +27,7 @@ RunSummary summary_of(const RunConfig& config) {
       .resumed_from = config.model == "resumed" ? 2 : 0,
       .device = "host, 2 threads",
       .memory = {{"weights", 256_MiB}, {"saved tensors", 768_MiB}},
+      .plan = {"auto", "weights: 100 % device"},
       .config = config};
 }
 
@@ -84,6 +85,9 @@ class FakeHalf final : public TrainingHalf {
         return {.steps = step, .was_interrupted = true, .checkpoint_folder = "checkpoints/step"};
       }
     }
+    observer.on_prediction(
+        {.predicted = {{1.0}, {Seconds{0.9}}}, .measured = {{2.0}, {Seconds{1.9}}}},
+        "measure again");
     observer.on_evaluation(steps, evaluation());
     observer.on_checkpoint(steps, "out/checkpoints/step-4");
     return {.steps = steps, .model_folder = "out/model"};

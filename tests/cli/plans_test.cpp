@@ -2,6 +2,8 @@
 // impossible. Then the model that came out is asked something.
 #include <fstream>
 
+#include "longhaul/core/json.h"
+
 #include "small_run.h"
 
 namespace longhaul {
@@ -62,6 +64,115 @@ TEST_F(Plans, MayBeMadeByAPolicyThatSwapsAnAmount) {
   const std::string file = plan_file("policy: lohan_serial\nswap_bytes: 64KiB\n");
   EXPECT_EQ(weights_after(with_disk({"--set", "plan=" + file})), expected);
   EXPECT_THAT(test::read_bytes(output() / "plan.yaml"), HasSubstr("action: host"));
+}
+
+// Under caps of the device, and under caps of both with a disk.
+TEST_F(Plans, MadeByAutoGiveTheSameModel) {
+  const std::string expected = weights_after({});
+  for (const char* cap : {"8MiB", "1700KiB", "1400KiB"}) {
+    EXPECT_EQ(weights_after({"--set", "plan=auto", "--set", std::string("device.memory=") + cap}),
+              expected)
+        << cap;
+    EXPECT_THAT(test::read_bytes(output() / "plan.yaml"), HasSubstr("policy: auto")) << cap;
+  }
+  for (const char* host : {"700KiB", "600KiB", "500KiB", "400KiB"}) {
+    EXPECT_EQ(weights_after(with_disk({"--set",
+                                       "plan=auto",
+                                       "--set",
+                                       "device.memory=1700KiB",
+                                       "--set",
+                                       std::string("limits.host_memory=") + host})),
+              expected)
+        << host;
+  }
+}
+
+TEST_F(Plans, ThatAutoCannotMakeSayWhyNot) {
+  expect_refusal({"train", run_file(), "--set", "plan=auto", "--set", "device.memory=1KiB"},
+                 "plan: auto: device memory: every plan takes at least ");
+}
+
+TEST_F(Plans, GoByTheProfileOfThisMachine) {
+  const Words words{"train", run_file(), "--set", "resume=never", "--set", "plan=auto"};
+  EXPECT_THAT(run(words).out, HasSubstr("machine: assumed figures"));
+
+  const std::string profile = folder_ / "cache/longhaul/hardware.yaml";
+  std::filesystem::create_directories(std::filesystem::path(profile).parent_path());
+  std::filesystem::copy(LONGHAUL_SOURCE_DIR "/configs/hardware/emulated_two_cores.yaml", profile);
+  test::Outcome outcome = run(words);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("machine: " + profile + "\n"));
+
+  test::write_bytes(profile, "name: damaged\n");
+  outcome = run(words);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("warning: the profile of this machine is not used"));
+  EXPECT_THAT(outcome.out, HasSubstr("machine: assumed figures"));
+}
+
+TEST_F(Plans, AreNotMadeForAnotherKindOfDevice) {
+  const std::string key = "hardware=" LONGHAUL_SOURCE_DIR "/configs/hardware/emulated_server.yaml";
+  expect_refusal({"train", run_file(), "--set", key, "--set", "plan=auto"},
+                 "is of a GPU and the run computes on a processor");
+  const test::Outcome outcome = run({"train", run_file(), "--set", key});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("warning: nothing is predicted: hardware: "));
+}
+
+TEST_F(Plans, ArePredictedAndComparedWithWhatHappened) {
+  const Words words{"train",
+                    run_file(),
+                    "--set",
+                    "plan=recompute",
+                    "--set",
+                    "hardware=" LONGHAUL_SOURCE_DIR "/configs/hardware/emulated_two_cores.yaml"};
+  const test::Outcome outcome = run(words);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("predicted: "));
+  EXPECT_THAT(outcome.out, HasSubstr("a step takes "));
+  const std::string file = (output() / "prediction.json").string();
+  const Json prediction = Json::parse(test::read_bytes(file), file);
+  const Json measured = prediction.at("measured");
+  for (const Json& times : {prediction, measured}) {
+    EXPECT_GT(times.at("seconds").as_double(), 0.0);
+    for (const char* lane : {"compute", "h2d", "d2h", "host", "disk_read", "disk_write"}) {
+      EXPECT_GE(times.at("lanes").at(lane).as_double(), 0.0) << lane;
+    }
+  }
+  EXPECT_GT(measured.at("lanes").at("compute").as_double(), 0.0);
+  EXPECT_LT(measured.at("lanes").at("compute").as_double(), measured.at("seconds").as_double());
+}
+
+// A policy without a profile: nothing is known of the machine, so nothing is predicted.
+TEST_F(Plans, AreNotPredictedWithoutAProfile) {
+  EXPECT_THAT(train().out, Not(HasSubstr("predicted")));
+  EXPECT_FALSE(std::filesystem::exists(output() / "prediction.json"));
+}
+
+TEST_F(Plans, MayChangeTwiceInARun) {
+  const std::string expected = weights_after({});
+  const std::string file = plan_file(
+      "group: all\nupdate: in_next_forward\nweights: {home: host}\n"
+      "states: {home: disk, in_ram: 0.5}\ngradients: host\nupdate_on: host\n");
+  const Words automatic{"plan=auto", "device.memory=1700KiB"};
+  std::filesystem::remove_all(output());
+  // The rate of a step depends on how many there are, so a run is cut off, not made shorter.
+  const auto go_on = [&](Words settings, int until) {
+    Words words{"train", run_file()};
+    for (const std::string& setting : settings) words.insert(words.end(), {"--set", setting});
+    const test::Outcome outcome = run(with_disk(words));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    for (int step = until + 1; step <= 6; ++step) {
+      std::filesystem::remove_all(output() / ("checkpoints/step-" + std::to_string(step)));
+    }
+    if (until < 6) std::filesystem::remove_all(output() / "model");
+    return outcome.out;
+  };
+  const std::string keep = "checkpoint.keep=3";
+  go_on({"plan=auto", "device.memory=1700KiB", keep}, 2);
+  EXPECT_THAT(go_on({"plan=" + file, keep}, 4), HasSubstr("resumed after step 2"));
+  EXPECT_THAT(go_on(automatic, 6), HasSubstr("resumed after step 4"));
+  EXPECT_EQ(test::read_bytes(output() / "model/model.safetensors"), expected);
 }
 
 TEST_F(Plans, MayChangeWhereARunIsResumed) {

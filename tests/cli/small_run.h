@@ -50,7 +50,9 @@ class SmallRun : public testing::Test {
                     "batch: {tokens_per_step: 64, tokens_per_micro_batch: 32}\n"
                     "training: {steps: 6, precision: fp32, eval_every: 2}\n"
                     "optimizer: {learning_rate: 1e-3}\n"
-                    "checkpoint: {every: 2, keep: 2}\ndevice: {threads: 1}\n");
+                    "checkpoint: {every: 2, keep: 2}\ndevice: {threads: 1}\nplan: resident\n");
+    // No test depends on whether this machine has a profile.
+    ::setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1);
   }
 
   std::string model() const { return folder_ / "model"; }

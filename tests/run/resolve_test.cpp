@@ -65,5 +65,20 @@ TEST(Resolve, RefusesSamplesThatNoMicroBatchHolds) {
   EXPECT_THROW(resolve(config, {}), ConfigError);
 }
 
+TEST(MicroBatchesToTry, GoDownWhereTheRunLeavesThemOpen) {
+  RunConfig requested;
+  requested.batch.tokens_per_step = 8192;
+  requested.data.max_length = 512;
+  const RunConfig resolved = resolve(requested, Environment{});
+  EXPECT_EQ(micro_batches_to_try(requested, resolved),
+            (std::vector<std::int64_t>{2048, 1024, 512}));
+  requested.plan = "resident";
+  EXPECT_EQ(micro_batches_to_try(requested, resolved), std::vector<std::int64_t>{2048});
+  requested.plan = "auto";
+  requested.batch.tokens_per_micro_batch = 4096;
+  EXPECT_EQ(micro_batches_to_try(requested, resolve(requested, Environment{})),
+            std::vector<std::int64_t>{4096});
+}
+
 }  // namespace
 }  // namespace longhaul

@@ -28,6 +28,11 @@ PlanStory tell_plan(const std::string& model,
 std::string plan_page(const PlanStory& story);
 Json plan_json(const PlanStory& story);
 
+// What lives where, what is computed again, when updates run: a line each.
+std::vector<std::string> plan_in_words(const Problem& problem, const Judgement& judgement);
+// "9.84 s a step, 208 tokens/s; compute binds, 97 % of the step busy, host 40 %".
+std::string step_in_words(const Problem& problem, const Judgement& judgement);
+
 // A point of a curve over tokens per step.
 struct CurvePoint {
   std::int64_t tokens = 0;  // of a step

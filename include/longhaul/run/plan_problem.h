@@ -10,13 +10,16 @@ namespace longhaul {
 
 // Of a run on `machine`, which need not be this one. Its caps are the run's, and the machine's
 // where the run has none; of the host's memory a tenth, at most 8 GB, is left to the system, of a
-// GPU's 512 MiB to its context.
+// GPU's 512 MiB to its context. Of disks the run says what may be taken: without limits.disk none.
 Problem make_problem(const RunConfig& config,
                      ModelGraph graph,
                      const BatchShape& shape,
                      const HardwareProfile& machine);
 // Before its data is known. Micro-batches that the run leaves open are chosen as for `plan: auto`.
 Problem make_problem(const RunConfig& config, Model model, const HardwareProfile& machine);
+
+// Of the host's memory what is not the system's.
+Bytes usable_memory(const HardwareProfile& machine);
 
 // A model folder with or without weights, or its config.json. Throws IoError, FormatError.
 Model load_model_shape(const std::string& path, Precision precision);

@@ -2,6 +2,9 @@
 // then on it belongs to the run.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "longhaul/run/environment.h"
 #include "longhaul/run/run_config.h"
 
@@ -16,5 +19,11 @@ namespace longhaul {
 //   device.threads          every usable core
 // Throws ConfigError where no value can be chosen.
 RunConfig resolve(RunConfig config, const Environment& environment);
+
+// Tokens of a micro-batch, the first choice first: what the run says or resolve() chose; where it
+// is open and the plan is `auto`, also smaller divisors of the step that hold max_length, for caps
+// under which the first one has no plan.
+std::vector<std::int64_t> micro_batches_to_try(const RunConfig& requested,
+                                               const RunConfig& resolved);
 
 }  // namespace longhaul

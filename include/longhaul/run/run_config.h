@@ -102,8 +102,8 @@ struct RunConfig {
   Resume resume = Resume::kAuto;
   DeviceConfig device;
   LimitsConfig limits;
-  std::optional<std::string> hardware;  // the machine's profile; none
-  std::string plan = "resident";        // auto, a policy or a plan file
+  std::optional<std::string> hardware;  // the machine's profile; auto
+  std::string plan = "auto";            // or a policy or a plan file
 };
 
 // The learning rate of a run of `total_steps`.

@@ -47,6 +47,7 @@ class RunFolder {
   std::filesystem::path metrics_file() const { return path_ / "metrics.jsonl"; }
   std::filesystem::path evaluations_file() const { return path_ / "evaluations.jsonl"; }
   std::filesystem::path lanes_file() const { return path_ / "lanes.json"; }
+  std::filesystem::path prediction_file() const { return path_ / "prediction.json"; }
   std::filesystem::path model_folder() const { return path_ / "model"; }
   // Where a checkpoint belongs; it must appear there in one step (AtomicFolder).
   std::filesystem::path checkpoint_folder(std::int64_t step) const;
@@ -60,6 +61,8 @@ class RunFolder {
   // Removes all but the `keep` >= 1 newest.
   void prune_checkpoints(std::int64_t keep) const;
 
+  // Of the run that is resumed; none where there is no checkpoint.
+  std::optional<RunConfig> earlier_settings() const;
   // Where there is a checkpoint to resume: throws ConfigError that lists every setting of the
   // earlier run that changes numbers and is not as in `resolved`.
   void check_same_run(const RunConfig& resolved) const;

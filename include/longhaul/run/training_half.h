@@ -14,6 +14,7 @@
 #include "longhaul/core/log.h"
 #include "longhaul/core/units.h"
 #include "longhaul/run/metrics.h"
+#include "longhaul/run/prediction.h"
 #include "longhaul/run/run_config.h"
 #include "longhaul/schedule/timeline.h"
 #include "longhaul/text/chat_template.h"
@@ -44,7 +45,8 @@ struct RunSummary {
   std::int64_t resumed_from = 0;  // steps already done; 0 for a new run
   std::string device;             // in words
   std::vector<MemoryLine> memory;
-  RunConfig config;  // resolved
+  std::vector<std::string> plan;  // in words, a line each
+  RunConfig config;               // resolved
 };
 
 struct TrainResult {
@@ -72,6 +74,9 @@ class LONGHAUL_VISIBLE TrainObserver {
   virtual void on_step(const StepMetrics& metrics) = 0;
   virtual void on_evaluation(std::int64_t step, const Evaluation& evaluation) = 0;
   virtual void on_checkpoint(std::int64_t step, const std::string& folder) = 0;
+  // Once, after some steps, where something was predicted. `advice`: what to do about a large
+  // drift.
+  virtual void on_prediction(const Prediction& prediction, const std::string& advice) = 0;
   // When every op of the step ran; both are valid during the call only.
   virtual void on_timeline(std::int64_t step,
                            const Schedule& schedule,
