@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Checks the CUDA code on the GPU of this machine and writes a page of results.
 #
-#   tools/gpu/verify.sh [--results FILE]            builds from the sources, then checks
-#   tools/gpu/verify.sh --pack ARCHIVE.tar.gz       builds and packs; needs no GPU
-#   ./verify.sh [--results FILE]                    beside the unpacked binaries: checks them
+#   tools/gpu/verify.sh [--results FILE] [--model FOLDER]   builds from the sources, then checks
+#   tools/gpu/verify.sh --pack ARCHIVE.tar.gz               builds and packs; needs no GPU
+#   ./verify.sh [--results FILE] [--model FOLDER]           beside the unpacked binaries: checks them
 #
 # What is checked: CUDA's handles, the conformance suite of devices on a CudaDevice (with and
 # without waits on streams, with and without locked memory), every kernel's CUDA body against its
@@ -11,19 +11,21 @@
 # network, no CUDA toolkit and no other file of the project.
 #
 # Training is checked where it can be: gradients of every node kind against autograd, the golden
-# models against transformers, generation, and plans against the resident plan to the bit. Those
-# tests (test_gpu_numerics) want LibTorch 2.11 with CUDA 13 and cuBLASLt on LD_LIBRARY_PATH, for
-# example of the torch wheel: .../torch/lib and .../nvidia/cu13/lib.
+# models against transformers, generation, plans against the resident plan to the bit, and a
+# fine-tune in 256 MiB of device memory, of a seeded random model of SmolLM2-135M's shape or, with
+# --model, of the model in FOLDER. Those tests (test_gpu_numerics) want LibTorch 2.11 with CUDA 13
+# and cuBLASLt on LD_LIBRARY_PATH, for example of the torch wheel: .../torch/lib, .../nvidia/cu13/lib.
 #
 # Exit code: 0 all passed, 1 something failed, 2 wrong arguments, 3 no NVIDIA GPU here.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-results='' archive=''
+results='' archive='' model=''
+declare -A names=([--results]=results [--pack]=archive [--model]=model)
 while [ $# -gt 0 ]; do
   case $1 in
-    --results | --pack)
-      [ $# -ge 2 ] || { printf 'verify: %s needs a file\n' "$1" >&2; exit 2; }
-      if [ "$1" = --pack ]; then archive=$2; else results=$2; fi
+    --results | --pack | --model)
+      [ $# -ge 2 ] || { printf 'verify: %s needs a path\n' "$1" >&2; exit 2; }
+      declare "${names[$1]}=$2"
       shift 2 ;;
     *) printf 'verify: unknown argument %s\n' "$1" >&2; exit 2 ;;
   esac
@@ -73,7 +75,8 @@ build_training() {
   printf '%s\n' "${libraries%/share/cmake/Torch}/lib" "${libraries%/torch/share/cmake/Torch}/nvidia/cu13/lib" \
     >build/gpu/torch_libraries
   strip -o build/gpu/bin/test_gpu_numerics "$build/tests/emulated_gpu/test_gpu_numerics" &&
-    mkdir -p build/gpu/bin/tests/golden && cp -r tests/golden/models build/gpu/bin/tests/golden/
+    mkdir -p build/gpu/bin/{tests/golden,configs} &&
+    cp -r tests/golden/models build/gpu/bin/tests/golden/ && cp -r configs/plans build/gpu/bin/configs/
 }
 
 # Whether the programs that need LibTorch find it; libraries of the build's own environment count.
@@ -117,7 +120,8 @@ check_training() {
     return
   fi
   local part
-  for part in Models/Golden Kinds/NodeGradients Models/EngineGeneration WrongSchedule.OfNothing Settings/PlanBits; do
+  for part in Models/Golden Kinds/NodeGradients Models/EngineGeneration WrongSchedule.OfNothing Settings/PlanBits \
+    FineTune; do
     run_program "gpu_numerics.${part//\//_}" env -C "$programs" "$programs/test_gpu_numerics" "--gtest_filter=$part*"
   done
 }
@@ -164,6 +168,8 @@ write_page() {
       "$(uname -sr)" "$(cat "$programs/commit")" "$(date -u +%Y-%m-%d)"
     printf '| program | passed | failed | skipped | seconds | outcome |\n|---|---|---|---|---|---|\n'
     printf '%s\n' "${rows[@]}"
+    printf '\n'
+    grep -sh '^fine-tune: ' "$logs/gpu_numerics.FineTune.log"
     printf '\n%s\n' "$sanitizer"
   } >"$results"
 }
@@ -178,6 +184,10 @@ if ! has_gpu; then
   exit 3
 fi
 [ -z "$results" ] || results=$(realpath -m "$results")
+if [ -n "$model" ]; then
+  [ -f "$model/config.json" ] || { say "$model: no model folder, it has no config.json" >&2; exit 2; }
+  LONGHAUL_MODEL=$(realpath "$model") && export LONGHAUL_MODEL
+fi
 if compgen -G "$here/test_*" >/dev/null; then programs=$here; else build || exit 1; fi
 results=${results:-$programs/results.md}
 logs=$programs/logs
