@@ -29,6 +29,7 @@ StepTimes median_of(const std::vector<StepTimes>& steps) {
   require(!steps.empty(), "median_of: no steps");
   const auto median_by = [&](const auto& number) {
     std::vector<double> values;
+    values.reserve(steps.size());
     for (const StepTimes& step : steps) values.push_back(number(step).value);
     return median(std::move(values));
   };
