@@ -100,13 +100,34 @@ class StateKinds {
       held.plan.gradients = Tier::kDisk;
       held.share *= on_disk;
       kind.share -= held.share;
-      if (kind.share > kNothing) kinds.push_back(kind);
-      if (held.share > kNothing) kinds.push_back(held);
+      add(kind, update, kinds);
+      add(held, update, kinds);
     }
     return kinds;
   }
 
  private:
+  // Speculative updates exchange weights on the device as a whole: a share of every block becomes
+  // whole blocks.
+  static void add(Kind kind, UpdateTime update, std::vector<Kind>& kinds) {
+    if (kind.share <= kNothing) return;
+    const double deferred = kind.plan.next_forward_share;
+    const bool is_whole = update != UpdateTime::kSpeculative ||
+                          kind.plan.weights.tier != Tier::kDevice || deferred == 0.0 ||
+                          deferred == 1.0;
+    if (is_whole) {
+      kinds.push_back(kind);
+      return;
+    }
+    Kind later = kind;
+    later.share *= deferred;
+    later.plan.next_forward_share = 1.0;
+    kind.share -= later.share;
+    kind.plan.next_forward_share = 0.0;
+    kinds.push_back(kind);
+    kinds.push_back(later);
+  }
+
   using Key = std::tuple<bool, bool, bool, bool>;
   static Key key(const StateClass& c) {
     return {c.weights == Tier::kDevice,

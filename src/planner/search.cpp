@@ -3,16 +3,20 @@
 #include <algorithm>
 #include <array>
 
+#include "longhaul/core/error.h"
 #include "longhaul/planner/baselines.h"
+#include "longhaul/planner/lohan.h"
+#include "longhaul/planner/swaps.h"
 
 #include "realize.h"
+#include "step_items.h"
 
 namespace longhaul {
 namespace {
 
-// Ops that are lowered, placed and simulated before the best so far is the answer: about half a
+// Ops that are lowered and simulated before the best so far is the answer: about a third of a
 // second.
-constexpr std::size_t kMostOps = 250'000;
+constexpr std::size_t kMostOps = 200'000;
 constexpr std::size_t kRefined = 4;  // of the structures judged
 constexpr double kWorthRefining = 1.1;  // over the best of all structures
 constexpr double kClose = 1.01;      // a step over its program: nothing left to refine
@@ -167,9 +171,9 @@ std::optional<double> Search::merged_bound() const {
 // What a plan showed that the program did not know, added to its needs; only where it counts.
 bool Search::learn(Proposal& proposal,
                    const std::array<Bytes, kTierCount>& peaks,
-                   int round) const {
+                   int placements) const {
   bool has_learnt = false;
-  const double margin = kMargin * static_cast<double>(1 << round);
+  const double margin = kMargin * static_cast<double>(1 << placements);
   for (std::size_t t = 0; t < kTierCount; ++t) {
     const auto peak = static_cast<double>(peaks[t].count);
     const auto cap = static_cast<double>(problem_.caps.bytes[t].count);
@@ -188,6 +192,7 @@ bool Search::learn(Proposal& proposal,
 
 std::optional<Search::Found> Search::realize_within_caps(Proposal proposal, double limit) const {
   std::optional<Found> best;
+  int placements = 0;
   for (int round = 0; round < kCorrections; ++round) {
     Trial trial =
         judging_.simulated(longhaul::realize(problem_, work_, proposal.choice, proposal.answer));
@@ -199,12 +204,14 @@ std::optional<Search::Found> Search::realize_within_caps(Proposal proposal, doub
     bool fits = may_fit;
     if (may_fit && is_better) {
       Judgement judgement = judging_.placed(std::move(trial));
+      ++placements;
       peaks = judgement.peak;
       fits = judgement.fits(problem_.caps);
       if (fits && best) return Found{std::move(judgement), proposal};
       if (fits) best = Found{std::move(judgement), proposal};
     }
-    if (!learn(proposal, peaks, round)) break;
+    const bool is_late = (best || limit < kNoLimit) && !has_time_left();
+    if (is_late || !learn(proposal, peaks, placements)) break;
   }
   return best;
 }
@@ -216,14 +223,70 @@ void Search::keep_better(std::optional<Found>& best, std::optional<Found> found)
   }
 }
 
-void Search::consider_resident(std::optional<Found>& best, const Proposal& cheapest) const {
-  double parameter = 0.0;
-  for (const StateStream& stream : problem_.format.streams) parameter += size_of(stream.dtype);
-  const double states = parameter * work_.weights;
-  if (states > static_cast<double>(problem_.caps.bytes[0].count)) return;
-  for (const Plan& plan : {resident_plan(), recompute_plan()}) {
-    Judgement judgement = judge(problem_, plan);
-    if (judgement.fits(problem_.caps)) keep_better(best, Found{std::move(judgement), cheapest});
+// The plans of others, so that none of them is ever better.
+std::vector<Plan> Search::policies() const {
+  std::vector<Plan> plans;
+  for (const std::string& policy : policy_names()) plans.push_back(make_plan(policy));
+  if (!problem_.machine.storage.disks.empty()) {
+    const LohanProfile profile = lohan_profile(problem_.machine, problem_.caps.bytes[1]);
+    const SwapDecision swap = choose_swap(lohan_work(problem_.graph, problem_.shape), profile);
+    plans.push_back(lohan_plan(UpdateOrder::kOptimized));
+    swap_activations(plans.back(), problem_.graph, problem_.shape, {swap.swapped});
+  }
+  for (Plan& plan : plans) plan.chunk = chunk_for(work_);
+  std::erase_if(plans, [this](const Plan& plan) {
+    return problem_.clips && plan.update == UpdateTime::kInBackward;
+  });
+  return plans;
+}
+
+void Search::consider_policies(std::optional<Found>& best, const Proposal& cheapest) const {
+  for (const Plan& plan : policies()) {
+    if (!may_win(plan, best)) continue;
+    const double limit = best ? cost_of(problem_, best->judgement) : kNoLimit;
+    keep_better(best, try_plan(plan, cheapest, limit));
+  }
+}
+
+// By what the homes of its states take alone.
+bool Search::may_win(const Plan& plan, const std::optional<Found>& best) const {
+  const BlockPlan& how = plan.blocks;
+  ProgramChoice choice;
+  choice.is_merged = true;
+  choice.passes = plan.group == 0 ? 1 : problem_.shape.micro_batches;
+  const StepItems items(problem_, work_, rates_, choice);
+  const bool in_backward = !problem_.clips;
+  const Item item = items.states({.weights = how.weights.tier,
+                                  .states = how.states.tier,
+                                  .keeps_weights_on_device = how.keeps_weights_on_device,
+                                  .update_on = how.update_on,
+                                  .gradients = how.gradients,
+                                  .is_deferred = !in_backward});
+  for (std::size_t t = 0; t < kTierCount; ++t) {
+    if (item.bytes[t] > static_cast<double>(problem_.caps.bytes[t].count)) return false;
+  }
+  if (!best) return true;
+  Load all;
+  for (const Load& load : item.loads) all += load;
+  const double disk = (all.disk_read * rates_.disk_read + all.disk_write * rates_.disk_write) /
+                      rates_.disk_shared;
+  const double price = problem_.write_price * all.disk_write / 1e9;
+  return disk + price < cost_of(problem_, best->judgement);
+}
+
+// As it is; none where it is impossible, does not fit, or costs `limit` or more.
+std::optional<Search::Found> Search::try_plan(const Plan& plan,
+                                              const Proposal& origin,
+                                              double limit) const {
+  try {
+    Trial trial = judging_.simulated(plan);
+    judged_ops_ += trial.ops();
+    if (!trial.may_fit(problem_.caps) || judging_.cost_of(trial) >= limit) return std::nullopt;
+    Judgement judgement = judging_.placed(std::move(trial));
+    if (!judgement.fits(problem_.caps)) return std::nullopt;
+    return Found{std::move(judgement), origin};
+  } catch (const ConfigError&) {  // what the program's plans never are
+    return std::nullopt;
   }
 }
 
@@ -278,7 +341,6 @@ std::optional<Search::Found> Search::best() const {
   std::optional<Found> best;
   const std::vector<Proposal> all = proposals();
   if (all.empty()) return best;
-  consider_resident(best, all.front());
   std::vector<Found> found;
   for (const Proposal& proposal : all) {
     const bool is_hopeless = best && proposal.answer.cost >= cost_of(problem_, best->judgement);
@@ -289,11 +351,13 @@ std::optional<Search::Found> Search::best() const {
     found.push_back(*next);
     keep_better(best, std::move(next));
   }
-  std::stable_sort(found.begin(), found.end(), [this](const Found& a, const Found& b) {
+  const auto is_cheaper = [this](const Found& a, const Found& b) {
     return cost_of(problem_, a.judgement) < cost_of(problem_, b.judgement);
-  });
+  };
+  std::stable_sort(found.begin(), found.end(), is_cheaper);
   found.resize(std::min(found.size(), kRefined));
   for (Found& start : found) keep_better(best, refine(std::move(start)));
+  consider_policies(best, all.front());
   return best;
 }
 

@@ -57,11 +57,13 @@ class Search {
   void add_times(ProgramChoice choice, std::vector<ProgramChoice>& structures) const;
   std::vector<ProgramChoice> structures() const;
   std::optional<Proposal> propose(ProgramChoice choice) const;
-  bool learn(Proposal& proposal, const std::array<Bytes, kTierCount>& peaks, int round) const;
+  bool learn(Proposal& proposal, const std::array<Bytes, kTierCount>& peaks, int placements) const;
   std::vector<ProgramChoice> neighbours(const ProgramChoice& start) const;
   void keep_better(std::optional<Found>& best, std::optional<Found> found) const;
-  // Plans that move nothing, where they may fit.
-  void consider_resident(std::optional<Found>& best, const Proposal& cheapest) const;
+  std::vector<Plan> policies() const;
+  void consider_policies(std::optional<Found>& best, const Proposal& cheapest) const;
+  bool may_win(const Plan& plan, const std::optional<Found>& best) const;
+  std::optional<Found> try_plan(const Plan& plan, const Proposal& origin, double limit) const;
   Found refine(Found start) const;
 
   const Problem& problem_;

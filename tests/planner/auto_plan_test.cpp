@@ -9,6 +9,7 @@
 #include "longhaul/plan/plan_file.h"
 #include "longhaul/planner/baselines.h"
 
+#include "planner/realize.h"
 #include "planner/search.h"
 #include "support/planner_problems.h"
 
@@ -167,6 +168,25 @@ TEST(WhatWouldHelp, NamesTheDriveWhereTheDiskBinds) {
   const auto drive = std::find_if(changes.begin(), changes.end(), is_drive);
   ASSERT_NE(drive, changes.end());
   EXPECT_GT(drive->speedup, 1.3);
+}
+
+// Weights on the device change their slot as a whole: a half of every block becomes every other
+// block.
+TEST(Realize, DealsOutWholeBlocksWhereASpeculationHasNoShares) {
+  Problem problem = lohan_problem(test::gpt2_like(4, 1024, 16), 2, 1, 64, 1);
+  problem.clips = true;
+  const Workload work = summarize(problem, step_rates(problem));
+  StateClass later;
+  later.is_deferred = true;
+  ProgramAnswer answer{.classes = {StateClass{}, later}, .shares = {0.5, 0.5}};
+  answer.saved.resize(work.units.size(), {0.0, 0.0, 0.0, 1.0});
+  answer.inputs[0] = 1.0;
+  ProgramChoice choice;
+  choice.is_speculative = true;
+  choice.chunk = chunk_for(work);
+  const Plan plan = realize(problem, work, choice, answer);
+  ASSERT_NO_THROW(check(plan, problem.graph, 1));
+  EXPECT_FALSE(plan.exceptions.empty());
 }
 
 // The program's totals are what lowering moves.
