@@ -61,7 +61,32 @@ std::vector<std::string> prefixes_for(double number, const UnitOfFigure& unit) {
   return prefixes;
 }
 
+// A share in percent. The decimal point moves in the text: products with 0.01 and 100 would not
+// give every number back.
+bool read_share(std::string_view digits, double& share) {
+  const std::string text = concat(digits, "e-2");
+  const char* end = text.data() + text.size();
+  return std::from_chars(text.data(), end, share).ptr == end;
+}
+
+std::string write_share(double share) {
+  std::array<char, 32> buffer{};
+  const auto written = std::to_chars(
+      buffer.data(), buffer.data() + buffer.size(), share, std::chars_format::scientific);
+  const std::string_view text(buffer.data(), static_cast<std::size_t>(written.ptr - buffer.data()));
+  const std::size_t mark = text.find('e');
+  std::string digits(text.substr(0, mark));
+  std::erase(digits, '.');
+  if (share == 0.0) return "0";
+  const int whole = std::stoi(std::string(text.substr(mark + 1))) + 3;  // digits before the point
+  if (whole <= 0) return concat("0.", std::string(static_cast<std::size_t>(-whole), '0'), digits);
+  const auto point = static_cast<std::size_t>(whole);
+  if (digits.size() <= point) return digits + std::string(point - digits.size(), '0');
+  return digits.insert(point, ".");
+}
+
 std::string write_scaled(double number, const std::string& prefix, const UnitOfFigure& unit) {
+  if (&unit == &kShare) return write_share(number) + " %";
   const double scale = scale_of(prefix + unit.symbol, unit);
   return concat(to_shortest_text(number / scale), " ", prefix, unit.symbol);
 }
@@ -150,6 +175,8 @@ bool read_quantity(const std::string& text, const UnitOfFigure& unit, double& nu
   std::string_view suffix(rest, static_cast<std::size_t>(end - rest));
   while (suffix.starts_with(' ')) suffix.remove_prefix(1);
   const double scale = scale_of(suffix, unit);
+  const std::string_view digits(text.data(), static_cast<std::size_t>(rest - text.data()));
+  if (&unit == &kShare && scale > 0.0 && read_share(digits, number)) return true;
   number *= scale;
   return scale > 0.0;
 }

@@ -92,6 +92,15 @@ TEST(LoadHardware, TakesCurves) {
   EXPECT_EQ(parse_hardware(parse_document(to_yaml(profile), "written")), profile);
 }
 
+TEST(ToYaml, GivesEveryShareBack) {
+  HardwareProfile profile = load_hardware(server());
+  for (int i = 100; i <= 10000; i += 7) {
+    profile.link.both_ways.value = i / 10000.0;
+    profile.link.both_ways.spread = i / 30000.0;
+    ASSERT_EQ(parse_hardware(parse_document(to_yaml(profile), "written")), profile) << i;
+  }
+}
+
 TEST(LoadHardware, RefusesEachKindOfWrongFigureByItsKey) {
   EXPECT_THAT(complaint("host.memory", "{value: 768, published: x}"),
               HasSubstr("host.memory.value: got 768, expected a number with its unit from 1 MiB"));
