@@ -32,7 +32,7 @@ LAYERS = {  # layer -> what it may include besides itself; "*": every layer abov
     "kernels": "core cuda",
     "runtime": "core io hardware schedule cuda",
     "ops": "core optim graph schedule kernels runtime",
-    "profiler": "core hardware graph schedule runtime ops",
+    "profiler": f"io models run runtime ops {PLAN} {SIM} plan sim",
     "train": "*",
     "cli": "*",
 }

@@ -21,6 +21,7 @@ class Console final : public LogSink {
 
   bool stdout_is_terminal() const { return stdout_is_terminal_; }
   bool stdin_is_terminal() const { return stdin_is_terminal_; }
+  bool stderr_is_terminal() const { return stderr_is_terminal_; }
 
   // Results. Written at once, so that a pipe sees them when they are made.
   void print(std::string_view text);

@@ -63,6 +63,7 @@ int main(int count, char** words) try {
   longhaul::add_doctor(app, program);
   longhaul::add_init(app, program);
   longhaul::add_data(app, program);
+  longhaul::add_profile(app, program);
   longhaul::add_plan(app, program);
   longhaul::add_train(app, program);
   longhaul::add_eval(app, program);

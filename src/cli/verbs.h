@@ -28,6 +28,7 @@ struct Program {
   int exit_code = kExitOk;
 };
 
+void add_profile(CLI::App& app, Program& program);
 void add_plan(CLI::App& app, Program& program);
 void add_train(CLI::App& app, Program& program);
 void add_eval(CLI::App& app, Program& program);

@@ -6,6 +6,7 @@
 #include "longhaul/data/load.h"
 #include "longhaul/formats/model_folder.h"
 #include "longhaul/planner/baselines.h"
+#include "longhaul/profiler/measure.h"
 #include "longhaul/run/resolve.h"
 #include "longhaul/run/run_folder.h"
 #include "longhaul/train/model_files.h"
@@ -78,6 +79,12 @@ class TorchTrainingHalf final : public TrainingHalf {
       const std::function<void(const Progress&)>& on_progress,
       const CallContext& context) override {
     return make_generator(resolve(config, probe_training_environment()), on_progress, context);
+  }
+
+  HardwareProfile profile(const ProfileRequest& request,
+                          const std::function<void(const Progress&)>& on_progress,
+                          const CallContext& context) override {
+    return measure_machine(request, on_progress, context);
   }
 };
 

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "longhaul/core/error.h"
+#include "longhaul/hardware/profile_file.h"
 #include "longhaul/run/resolve.h"
 #include "longhaul/run/training_half.h"
 
@@ -111,6 +112,28 @@ class FakeHalf final : public TrainingHalf {
     misbehave(config.model);
     on_progress({"loading the model", 2, 2, "tensors"});
     return std::make_unique<FakeGenerator>(config.model != "base");
+  }
+
+  HardwareProfile profile(const ProfileRequest& request,
+                          const std::function<void(const Progress&)>& on_progress,
+                          const CallContext& context) override {
+    on_progress({"measuring compute", 1, 2, "%"});
+    if (request.disks == std::vector<std::string>{"missing"})
+      throw IoError("missing", "is no folder");
+    if (request.disks == std::vector<std::string>{"slow"}) {
+      while (!context.stop) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      throw Error("interrupted: no profile was written");
+    }
+    HardwareProfile profile =
+        load_hardware(LONGHAUL_SOURCE_DIR "/configs/hardware/emulated_two_cores.yaml");
+    profile.name = concat("measured for ",
+                          request.seconds,
+                          " s on ",
+                          name_of(request.device),
+                          " with ",
+                          to_string(request.disk_size));
+    profile.storage.disks.front().name = request.disks.front();
+    return profile;
   }
 
  private:

@@ -11,8 +11,10 @@
 #include <string_view>
 #include <vector>
 
+#include "longhaul/core/device_kind.h"
 #include "longhaul/core/log.h"
 #include "longhaul/core/units.h"
+#include "longhaul/hardware/profile.h"
 #include "longhaul/run/metrics.h"
 #include "longhaul/run/prediction.h"
 #include "longhaul/run/run_config.h"
@@ -117,6 +119,14 @@ class LONGHAUL_VISIBLE TextGenerator {
                               const std::function<void(std::string_view)>& on_text) = 0;
 };
 
+// What of this machine is measured, and for how long.
+struct ProfileRequest {
+  DeviceKind device = DeviceKind::kHost;
+  std::vector<std::string> disks;  // folders; none: a profile without storage
+  Bytes disk_size = 4_GiB;         // written to each, 64 MiB or more
+  double seconds = 90.0;           // in all, about
+};
+
 // What the calls below share. `stop` is set from another thread or a signal handler: train() then
 // finishes its step, writes a checkpoint and returns; the others return early.
 struct CallContext {
@@ -142,6 +152,10 @@ class LONGHAUL_VISIBLE TrainingHalf {
       const RunConfig& config,
       const std::function<void(const Progress&)>& on_progress,
       const CallContext& context) = 0;
+  // Measures this machine.
+  virtual HardwareProfile profile(const ProfileRequest& request,
+                                  const std::function<void(const Progress&)>& on_progress,
+                                  const CallContext& context) = 0;
 };
 
 // The library exports `extern "C" TrainingHalf* longhaul_make_training_half()` (owned by the
