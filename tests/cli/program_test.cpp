@@ -239,5 +239,56 @@ TEST_F(RunFile, RefusesATrainingHalfOfAnotherVersion) {
   EXPECT_THAT(outcome.err, HasSubstr("got version 0.0.0-old, expected " LONGHAUL_VERSION));
 }
 
+// A small model on a machine that is not this one.
+class PlanVerb : public RunFile {
+ protected:
+  test::Outcome plan(const std::string& subject, std::vector<std::string> more) const {
+    std::vector<std::string> words{"plan",
+                                   subject,
+                                   "--hardware",
+                                   LONGHAUL_SOURCE_DIR "/configs/hardware/emulated_server.yaml"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  }
+  std::string model() const {
+    const std::string file = folder_ / "config.json";
+    test::write_bytes(file,
+                      R"({"model_type":"gpt2","vocab_size":1000,"n_positions":256,"n_ctx":256,)"
+                      R"("n_embd":256,"n_layer":4,"n_head":4,"activation_function":"gelu_new",)"
+                      R"("layer_norm_epsilon":1e-5})");
+    return file;
+  }
+};
+
+TEST_F(PlanVerb, SavesAPlanThatTakesTheSameTime) {
+  const std::string file = folder_ / "plan.yaml";
+  const std::vector<std::string> caps{
+      "--set", "device.memory=24MiB", "--set", "batch.tokens_per_step=1024", "--json"};
+  std::vector<std::string> words = caps;
+  words.insert(words.end(), {"--save", file});
+  const test::Outcome made = plan(model(), words);
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  words = caps;
+  words.insert(words.end(), {"--set", "plan=" + file});
+  const test::Outcome loaded = plan(model(), words);
+  ASSERT_EQ(loaded.exit_code, 0) << loaded.out << loaded.err;
+  const auto prediction = [](const std::string& text) {
+    const std::size_t at = text.find("\"prediction\"");
+    return text.substr(at, text.find("\"ledger\"", at) - at);
+  };
+  EXPECT_THAT(prediction(made.out), HasSubstr("step_seconds"));
+  EXPECT_EQ(prediction(loaded.out), prediction(made.out));
+}
+
+TEST_F(PlanVerb, ShowsStepsOfMoreAndOfFewerTokens) {
+  const test::Outcome outcome = plan(model(), {"--set", "batch.tokens_per_step=1024", "--curve"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, StartsWith("tokens/step  micro-batch  s/step  tokens/s"));
+  for (const char* row : {"\n256 ", "\n512 ", "\n1024 ", "\n2048 ", "\n16384 "}) {
+    EXPECT_THAT(outcome.out, HasSubstr(row));
+  }
+  EXPECT_THAT(outcome.out, Not(HasSubstr("does not fit")));
+}
+
 }  // namespace
 }  // namespace longhaul
