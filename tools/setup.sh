@@ -13,7 +13,7 @@
 longhaul_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 longhaul_packages=(
-  ca-certificates ccache coinor-libclp-dev g++ git pkg-config python3 python3-venv
+  ca-certificates ccache g++ git pkg-config python3 python3-venv
   libbenchmark-dev libcli11-dev libfmt-dev libgmock-dev libgtest-dev liburing-dev libpcre2-dev
   libspdlog-dev libutf8proc-dev libyaml-cpp-dev nlohmann-json3-dev)
 longhaul_dev_packages=(clang clang-format-14 clang-tidy-14 libclang-rt-14-dev)

@@ -1,57 +1,219 @@
 #include "linear_program.h"
 
-#include <map>
-#include <memory>
-#include <utility>
-
-#include <coin/Clp_C_Interface.h>
+#include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include "longhaul/core/error.h"
+
+#include "simplex.h"
 
 namespace longhaul {
 namespace {
 
-constexpr int kNoPerturbation = 100;
-constexpr int kGeometricScaling = 2;
-constexpr int kOptimal = 0;
-constexpr int kInfeasible = 1;
-constexpr int kUnbounded = 2;
-constexpr int kNoScaling = 0;
+constexpr int kScalingPasses = 4;
+constexpr double kResidual = 1e-7;  // of the sizes of what is added up
+constexpr double kGap = 1e-8;
+constexpr double kRounding = 1e-14;
 
-struct DeleteModel {
-  void operator()(Clp_Simplex* model) const { Clp_deleteModel(model); }
-};
-
-struct Matrix {  // by columns
-  std::vector<CoinBigIndex> starts;
-  std::vector<int> rows;
-  std::vector<double> values;
-};
-
-Matrix by_columns(const LinearProgram& program) {
-  std::map<std::pair<int, int>, double> sums;
-  for (const LinearProgram::Term& term : program.terms()) {
-    sums[{term.column, term.row}] += term.coefficient;
-  }
-  Matrix matrix;
-  matrix.starts.assign(program.columns().size() + 1, 0);
-  for (const auto& [place, value] : sums) {
-    ++matrix.starts[static_cast<std::size_t>(place.first) + 1];
-    matrix.rows.push_back(place.second);
-    matrix.values.push_back(value);
-  }
-  for (std::size_t c = 1; c < matrix.starts.size(); ++c) matrix.starts[c] += matrix.starts[c - 1];
-  return matrix;
+bool is_fixed(const LinearProgram::Range& range) {
+  return range.lower == range.upper;
 }
 
-std::pair<std::vector<double>, std::vector<double>> split(
-    const std::vector<LinearProgram::Range>& ranges) {
-  std::pair<std::vector<double>, std::vector<double>> bounds;
-  for (const LinearProgram::Range& range : ranges) {
-    bounds.first.push_back(range.lower);
-    bounds.second.push_back(range.upper);
+// The columns that are not fixed, and the program without the others.
+struct Reduced {
+  DenseProgram dense;
+  std::vector<std::size_t> columns;  // [column of dense]: column
+};
+
+Reduced reduced(const LinearProgram& program) {
+  Reduced result;
+  std::vector<std::size_t> place_of(program.columns().size());
+  for (std::size_t c = 0; c < program.columns().size(); ++c) {
+    if (is_fixed(program.columns()[c])) continue;
+    place_of[c] = result.columns.size();
+    result.columns.push_back(c);
+    result.dense.costs.push_back(program.costs()[c]);
+    result.dense.bounds.push_back(program.columns()[c]);
   }
-  return bounds;
+  result.dense.rows = program.rows().size();
+  result.dense.columns = result.columns.size();
+  result.dense.matrix.assign(result.dense.rows * result.dense.columns, 0.0);
+  std::vector<double> moved(result.dense.rows, 0.0);
+  for (const LinearProgram::Term& term : program.terms()) {
+    const auto row = static_cast<std::size_t>(term.row);
+    const auto column = static_cast<std::size_t>(term.column);
+    if (is_fixed(program.columns()[column])) {
+      moved[row] += term.coefficient * program.columns()[column].lower;
+    } else {
+      result.dense.matrix[row * result.dense.columns + place_of[column]] += term.coefficient;
+    }
+  }
+  for (std::size_t r = 0; r < result.dense.rows; ++r) {
+    const LinearProgram::Range& range = program.rows()[r];
+    result.dense.bounds.push_back({range.lower - moved[r], range.upper - moved[r]});
+  }
+  return result;
+}
+
+// --- scaling
+
+// The power of two next to one over the geometric mean of the largest and the smallest size.
+class Scale {
+ public:
+  void see(double value) {
+    const double size = std::abs(value);
+    if (size == 0.0) return;
+    least_ = std::min(least_, size);
+    most_ = std::max(most_, size);
+  }
+  double factor() const {
+    if (most_ == 0.0) return 1.0;
+    return std::exp2(-std::round((std::log2(least_) + std::log2(most_)) / 2));
+  }
+
+ private:
+  double least_ = LinearProgram::kInfinity;
+  double most_ = 0.0;
+};
+
+struct Factors {  // a power of two for every row and column, and one for the cost
+  std::vector<double> rows;
+  std::vector<double> columns;
+  double cost = 1.0;
+
+  explicit Factors(const DenseProgram& program)
+      : rows(program.rows, 1.0), columns(program.columns, 1.0) {}
+};
+
+Factors factors_of(const DenseProgram& program) {
+  Factors factors(program);
+  for (int pass = 0; pass < kScalingPasses; ++pass) {
+    Scale cost;
+    for (std::size_t j = 0; j < program.columns; ++j) {
+      cost.see(program.costs[j] * factors.columns[j]);
+    }
+    factors.cost = cost.factor();
+    for (std::size_t i = 0; i < program.rows; ++i) {
+      Scale scale;
+      for (std::size_t j = 0; j < program.columns; ++j) {
+        scale.see(program.matrix[i * program.columns + j] * factors.columns[j]);
+      }
+      factors.rows[i] = scale.factor();
+    }
+    std::vector<Scale> scales(program.columns);
+    for (std::size_t i = 0; i < program.rows; ++i) {
+      for (std::size_t j = 0; j < program.columns; ++j) {
+        scales[j].see(program.matrix[i * program.columns + j] * factors.rows[i]);
+      }
+    }
+    for (std::size_t j = 0; j < program.columns; ++j) {
+      scales[j].see(program.costs[j] * factors.cost);
+      factors.columns[j] = scales[j].factor();
+    }
+  }
+  return factors;
+}
+
+DenseProgram scaled(DenseProgram program, const Factors& factors) {
+  for (std::size_t j = 0; j < program.columns; ++j) {
+    program.costs[j] *= factors.columns[j] * factors.cost;
+    program.bounds[j].lower /= factors.columns[j];
+    program.bounds[j].upper /= factors.columns[j];
+  }
+  for (std::size_t i = 0; i < program.rows; ++i) {
+    LinearProgram::Range& range = program.bounds[program.columns + i];
+    range.lower *= factors.rows[i];
+    range.upper *= factors.rows[i];
+    for (std::size_t j = 0; j < program.columns; ++j) {
+      program.matrix[i * program.columns + j] *= factors.rows[i] * factors.columns[j];
+    }
+  }
+  return program;
+}
+
+LinearSolution unscaled(const SimplexAnswer& answer,
+                        const LinearProgram& program,
+                        const Reduced& reduced,
+                        const Factors& factors) {
+  LinearSolution solution{.is_optimal = true};
+  for (const LinearProgram::Range& range : program.columns()) solution.x.push_back(range.lower);
+  for (std::size_t j = 0; j < reduced.columns.size(); ++j) {
+    solution.x[reduced.columns[j]] = answer.values[j] * factors.columns[j];
+  }
+  for (std::size_t i = 0; i < program.rows().size(); ++i) {
+    solution.duals.push_back(answer.reduced_costs[reduced.columns.size() + i] * factors.rows[i] /
+                             factors.cost);
+  }
+  for (std::size_t c = 0; c < solution.x.size(); ++c) {
+    solution.cost += program.costs()[c] * solution.x[c];
+  }
+  return solution;
+}
+
+// --- what an answer must meet
+
+struct Sum {
+  double value = 0.0;
+  double size = 0.0;
+  void add(double part) {
+    value += part;
+    size += std::abs(part);
+  }
+};
+
+bool holds(const LinearProgram::Range& range, const Sum& sum) {
+  const double slack = kResidual * (1.0 + sum.size);
+  return sum.value >= range.lower - slack && sum.value <= range.upper + slack;
+}
+
+struct Least {
+  Sum costs;
+  double rounding = 0.0;  // what the prices are not exact by, at their bounds
+};
+
+// The least that a value in the range can cost; false: no least.
+bool add_least(Least& least, const LinearProgram::Range& range, const Sum& price) {
+  const double bound = price.value > 0.0 ? range.lower : range.upper;
+  if (std::abs(bound) < LinearProgram::kInfinity) {
+    least.costs.add(price.value * bound);
+    least.rounding += kRounding * price.size * std::abs(bound);
+    return true;
+  }
+  return std::abs(price.value) <= kResidual * (1e-6 + price.size);
+}
+
+// x meets every range, and no x costs less than the duals say, which is what this one costs.
+bool is_proven(const LinearProgram& program, const LinearSolution& solution) {
+  std::vector<Sum> activities(program.rows().size());
+  std::vector<Sum> reduced_costs(program.columns().size());
+  Sum cost;
+  for (std::size_t c = 0; c < solution.x.size(); ++c) {
+    cost.add(program.costs()[c] * solution.x[c]);
+    reduced_costs[c].add(program.costs()[c]);
+  }
+  for (const LinearProgram::Term& term : program.terms()) {
+    const auto row = static_cast<std::size_t>(term.row);
+    const auto column = static_cast<std::size_t>(term.column);
+    activities[row].add(term.coefficient * solution.x[column]);
+    reduced_costs[column].add(-term.coefficient * solution.duals[row]);
+  }
+  Least least;
+  for (std::size_t r = 0; r < activities.size(); ++r) {
+    const Sum price{solution.duals[r], std::abs(solution.duals[r])};
+    if (!holds(program.rows()[r], activities[r])) return false;
+    if (!add_least(least, program.rows()[r], price)) return false;
+  }
+  for (std::size_t c = 0; c < solution.x.size(); ++c) {
+    if (!holds(program.columns()[c], {solution.x[c], std::abs(solution.x[c])})) return false;
+    if (!add_least(least, program.columns()[c], reduced_costs[c])) return false;
+  }
+  return std::abs(cost.value - least.costs.value) <=
+         kGap * (cost.size + least.costs.size) + least.rounding + 1e-12;
+}
+
+bool is_contradictory(const LinearProgram::Range& range) {
+  return range.lower > range.upper;
 }
 
 }  // namespace
@@ -72,41 +234,21 @@ void LinearProgram::add_term(int row, int column, double coefficient) {
 }
 
 LinearSolution solve(const LinearProgram& program) {
-  const std::unique_ptr<Clp_Simplex, DeleteModel> model(Clp_newModel());
-  const Matrix matrix = by_columns(program);
-  const auto columns = split(program.columns());
-  const auto rows = split(program.rows());
-  const int column_count = static_cast<int>(program.columns().size());
-  const int row_count = static_cast<int>(program.rows().size());
-  Clp_setLogLevel(model.get(), 0);
-  Clp_setPerturbation(model.get(), kNoPerturbation);
-  Clp_scaling(model.get(), kGeometricScaling);
-  Clp_loadProblem(model.get(),
-                  column_count,
-                  row_count,
-                  matrix.starts.data(),
-                  matrix.rows.data(),
-                  matrix.values.data(),
-                  columns.first.data(),
-                  columns.second.data(),
-                  program.costs().data(),
-                  rows.first.data(),
-                  rows.second.data());
-  Clp_dual(model.get(), 0);
-  if (Clp_status(model.get()) > kInfeasible) Clp_primal(model.get(), 0);
-  if (Clp_status(model.get()) > kInfeasible) {  // numbers far apart: again as they are
-    Clp_scaling(model.get(), kNoScaling);
-    Clp_primal(model.get(), 0);
+  const auto is_empty = [](const std::vector<LinearProgram::Range>& ranges) {
+    return std::any_of(ranges.begin(), ranges.end(), is_contradictory);
+  };
+  if (is_empty(program.columns()) || is_empty(program.rows())) return {};
+  const Reduced plain = reduced(program);
+  for (const bool is_scaled : {true, false}) {
+    const Factors factors = is_scaled ? factors_of(plain.dense) : Factors(plain.dense);
+    const SimplexAnswer answer = minimise(scaled(plain.dense, factors));
+    require(answer.status != SimplexStatus::kUnbounded, "linear program: it has no least cost");
+    if (answer.status == SimplexStatus::kInfeasible) return {};
+    if (answer.status != SimplexStatus::kOptimal) continue;
+    LinearSolution solution = unscaled(answer, program, plain, factors);
+    if (is_proven(program, solution)) return solution;
   }
-  const int status = Clp_status(model.get());
-  require(status != kUnbounded, "linear program: it has no least cost");
-  if (status != kOptimal) return {};
-  LinearSolution solution{.is_optimal = true, .cost = Clp_objectiveValue(model.get())};
-  const double* x = Clp_primalColumnSolution(model.get());
-  const double* duals = Clp_dualRowSolution(model.get());
-  solution.x.assign(x, x + column_count);
-  solution.duals.assign(duals, duals + row_count);
-  return solution;
+  return {};
 }
 
 }  // namespace longhaul

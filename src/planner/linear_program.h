@@ -1,5 +1,6 @@
-// A small linear program: minimise costs . x under ranges of rows and of x. COIN-OR Clp solves it
-// with one thread and fixed pivoting, so that equal programs have equal answers.
+// A small linear program: minimise costs . x under ranges of rows and of x. Equal programs have
+// equal answers. An answer is given only when it has been proven: x meets every range, and the
+// duals say that nothing costs less.
 #pragma once
 
 #include <limits>
