@@ -68,6 +68,7 @@ int main(int count, char** words) try {
   longhaul::add_train(app, program);
   longhaul::add_eval(app, program);
   longhaul::add_generate(app, program);
+  longhaul::add_bench(app, program);
   longhaul::add_report(app, program);
   longhaul::add_convert(app, program);
   return longhaul::run_program(app, program, count, words);

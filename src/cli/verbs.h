@@ -34,6 +34,7 @@ void add_train(CLI::App& app, Program& program);
 void add_eval(CLI::App& app, Program& program);
 void add_generate(CLI::App& app, Program& program);
 void add_data(CLI::App& app, Program& program);
+void add_bench(CLI::App& app, Program& program);
 void add_report(CLI::App& app, Program& program);
 void add_convert(CLI::App& app, Program& program);
 void add_init(CLI::App& app, Program& program);

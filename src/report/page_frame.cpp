@@ -29,7 +29,7 @@ section { padding: 14px 16px; margin-top: 16px; }
 .tile { padding: 8px 12px; }
 .tile b { display: block; font-size: 1.25rem; font-weight: 600; }
 .tile span { color: var(--faint); font-size: .85rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr));
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr));
   gap: 18px; }
 figure { margin: 0; min-width: 0; }
 svg { display: block; width: 100%; height: auto; }

@@ -12,12 +12,12 @@
 #include "longhaul/plan/plan_file.h"
 #include "longhaul/report/step_lanes.h"
 #include "longhaul/run/run_file.h"
+#include "longhaul/run/spread.h"
 
 #include "html.h"
 #include "line_chart.h"
 #include "plan_words.h"
 #include "prediction.h"
-#include "spread.h"
 #include "step_picture.h"
 
 namespace longhaul {

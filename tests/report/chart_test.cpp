@@ -4,9 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "longhaul/run/spread.h"
+
 #include "axis.h"
 #include "line_chart.h"
-#include "spread.h"
 
 namespace longhaul {
 namespace {
