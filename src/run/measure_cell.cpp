@@ -50,6 +50,7 @@ class MeasuringObserver final : public TrainObserver {
   }
   void on_evaluation(std::int64_t /*step*/, const Evaluation& /*evaluation*/) override {}
   void on_checkpoint(std::int64_t /*step*/, const std::string& /*folder*/) override {}
+  void on_prediction(const Prediction& /*prediction*/, const std::string& /*advice*/) override {}
 
   CellResult result() const {
     CellResult result = result_;
