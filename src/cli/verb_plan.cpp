@@ -72,21 +72,14 @@ Problem problem_of_run(RunConfig config, const Model& model, const HardwareProfi
   return std::move(*first);
 }
 
-// Of a model alone: every disk of the machine may be used.
-Problem problem_of_model(RunConfig config, Model model, const HardwareProfile& machine) {
-  if (!machine.storage.disks.empty() && config.limits.disk.empty()) {
-    config.limits.disk.push_back({"", capacity(machine.storage)});
-  }
-  return make_problem(config, std::move(model), machine);
-}
-
 void show_plan(const PlanArguments& arguments, Program& program) {
   const RunConfig config = config_of(arguments);
   const HardwareProfile machine = hardware_of(arguments, config, program.console);
   Model model = load_model_shape(config.model, precision_of(config, machine));
   const std::string family = model.family;
-  const Problem problem = is_run(arguments) ? problem_of_run(config, model, machine)
-                                            : problem_of_model(config, std::move(model), machine);
+  const Problem problem = is_run(arguments)
+                              ? problem_of_run(config, model, machine)
+                              : make_problem_with_disks(config, std::move(model), machine);
   if (arguments.is_curve) {
     const bool is_open = !config.batch.tokens_per_micro_batch;
     program.console.print(curve_page(

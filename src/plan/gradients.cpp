@@ -87,8 +87,7 @@ GradientTarget Gradients::target(const Node& node,
       const auto found = leaving_.try_emplace(parameter, name, Tier::kDevice, size, kPartSlots);
       return {found.first->second.next(emit_, size)};
     }
-    return {
-        emit_.whole(emit_.add_buffer(numbered(name, micro_batch), Tier::kDevice, size))};
+    return {emit_.whole(emit_.add_buffer(numbered(name, micro_batch), Tier::kDevice, size))};
   }
   const Operand& all = gradients(states_[block.index()].device, block, Tier::kDevice);
   return {part_of(slot_of(all, parameter, transport_), part, element)};

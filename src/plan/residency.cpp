@@ -208,9 +208,8 @@ void Residency::end_visit(std::size_t visit) {
   for (const Key& key : keys) {
     const auto found = places_.find(key);
     if (found == places_.end()) continue;
-    const bool is_again =
-        graph_[key.first].block == now.block &&
-        action(now.block, key.first, key.second) == SavedAction::kRecompute;
+    const bool is_again = graph_[key.first].block == now.block &&
+                          action(now.block, key.first, key.second) == SavedAction::kRecompute;
     const bool has_other_readers = is_read_elsewhere_[key.first.index()];
     if (leaves(found->second, visit) || (is_again && !has_other_readers)) {
       found->second.device = {};

@@ -30,13 +30,13 @@ void Residency::fetch_weights(BlockId block, std::size_t turn, const std::vector
   const std::int64_t size = size_of(format_.weight());
   const ElementRange hole = left_out(block);
   const std::string name = "weights of " + graph_[block].name;
-  const BufferId buffer = emit_.add_buffer(
-      name + ", fetched", Tier::kDevice, Bytes{(elements - hole.count) * size});
+  const BufferId buffer =
+      emit_.add_buffer(name + ", fetched", Tier::kDevice, Bytes{(elements - hole.count) * size});
   weights_[block.index()] = buffer;
   Operand waiting;
   if (waits_for_update(block, turn)) {
-    waiting = emit_.whole(
-        emit_.add_buffer(name + " on the host", Tier::kHost, Bytes{elements * size}));
+    waiting =
+        emit_.whole(emit_.add_buffer(name + " on the host", Tier::kHost, Bytes{elements * size}));
     waiting_[block.index()] = waiting;
   }
   const std::int64_t behind = hole.first + hole.count;

@@ -83,13 +83,10 @@ bool Trial::may_fit(const Caps& caps) const {
 Judging::Judging(const Problem& problem) : problem_(problem), costs_(cost_model(problem)) {}
 
 Trial Judging::simulated(const Plan& plan) const {
-  Trial trial{.plan = plan,
-              .pass = lower(problem_.graph,
-                            problem_.format,
-                            plan,
-                            problem_.shape,
-                            Pass::kTrain,
-                            workers(problem_))};
+  Trial trial{
+      .plan = plan,
+      .pass = lower(
+          problem_.graph, problem_.format, plan, problem_.shape, Pass::kTrain, workers(problem_))};
   const Schedule& schedule = trial.pass.schedule;
   const Simulation simulation = simulate(schedule, op_costs(schedule, costs_));
   trial.step = simulation.step;

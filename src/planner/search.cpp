@@ -17,12 +17,12 @@ namespace {
 // Ops that are lowered and simulated before the best so far is the answer: about a third of a
 // second.
 constexpr std::size_t kMostOps = 200'000;
-constexpr std::size_t kRefined = 4;  // of the structures judged
+constexpr std::size_t kRefined = 4;     // of the structures judged
 constexpr double kWorthRefining = 1.1;  // over the best of all structures
-constexpr double kClose = 1.01;      // a step over its program: nothing left to refine
-constexpr int kCorrections = 7;      // placements of one structure
-constexpr double kBinding = 0.97;    // of a cap: the program uses all of it
-constexpr double kMargin = 0.002;    // of a cap: what rounding to blocks and alignment may take
+constexpr double kClose = 1.01;         // a step over its program: nothing left to refine
+constexpr int kCorrections = 7;         // placements of one structure
+constexpr double kBinding = 0.97;       // of a cap: the program uses all of it
+constexpr double kMargin = 0.002;       // of a cap: what rounding to blocks and alignment may take
 
 struct Windows {
   int weights;
@@ -199,7 +199,8 @@ std::optional<Search::Found> Search::realize_within_caps(Proposal proposal, doub
     judged_ops_ += trial.ops();
     std::array<Bytes, kTierCount> peaks = trial.least;
     const bool may_fit = trial.may_fit(problem_.caps);
-    const bool is_better = judging_.cost_of(trial) < (best ? cost_of(problem_, best->judgement) : limit);
+    const bool is_better =
+        judging_.cost_of(trial) < (best ? cost_of(problem_, best->judgement) : limit);
     if (!is_better && (best || !may_fit)) break;
     bool fits = may_fit;
     if (may_fit && is_better) {
@@ -268,8 +269,8 @@ bool Search::may_win(const Plan& plan, const std::optional<Found>& best) const {
   if (!best) return true;
   Load all;
   for (const Load& load : item.loads) all += load;
-  const double disk = (all.disk_read * rates_.disk_read + all.disk_write * rates_.disk_write) /
-                      rates_.disk_shared;
+  const double disk =
+      (all.disk_read * rates_.disk_read + all.disk_write * rates_.disk_write) / rates_.disk_shared;
   const double price = problem_.write_price * all.disk_write / 1e9;
   return disk + price < cost_of(problem_, best->judgement);
 }

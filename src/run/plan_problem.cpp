@@ -82,4 +82,11 @@ Problem make_problem(const RunConfig& config, Model model, const HardwareProfile
   return problem;
 }
 
+Problem make_problem_with_disks(RunConfig config, Model model, const HardwareProfile& machine) {
+  if (!machine.storage.disks.empty() && config.limits.disk.empty()) {
+    config.limits.disk.push_back({"", capacity(machine.storage)});
+  }
+  return make_problem(config, std::move(model), machine);
+}
+
 }  // namespace longhaul

@@ -95,8 +95,8 @@ CellResult simulate_cell(const SweepCell& cell, const fs::path& folder) {
   const HardwareProfile machine = machine_of(cell);
   if (cell.system) return simulate_published(cell, machine);
   const RunConfig config = prepare_cell(cell, folder);
-  const Problem problem =
-      make_problem(config, load_model_shape(config.model, precision_of(config, machine)), machine);
+  const Problem problem = make_problem_with_disks(
+      config, load_model_shape(config.model, precision_of(config, machine)), machine);
   const Judgement judgement = judge_run(config, problem);
   return {.step = judgement.step,
           .tokens = static_cast<double>(problem.shape.tokens * problem.shape.micro_batches),

@@ -125,8 +125,8 @@ class TierPlacement {
     for (std::size_t p = span.first / kPeriod; p <= span.last / kPeriod; ++p) {
       work += periods_[p].size();
     }
-    const Bytes offset = work >= placed_.size() ? lowest_of_long(buffer, size)
-                                                : lowest_of_short(buffer, size, span);
+    const Bytes offset =
+        work >= placed_.size() ? lowest_of_long(buffer, size) : lowest_of_short(buffer, size, span);
     const auto entry = static_cast<std::uint32_t>(placed_.size());
     placed_.push_back({buffer, offset, offset + size});
     for (std::size_t p = span.first / kPeriod; p <= span.last / kPeriod; ++p) {

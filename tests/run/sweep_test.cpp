@@ -208,7 +208,7 @@ TEST_F(SimulatedSweep, RecordsWhatDoesNotFit) {
   EXPECT_EQ(run("  plan: [resident, zero_infinity]\n  batch.tokens_per_step: [1024]\n"), 2U);
   EXPECT_EQ(table_.rows[0].status, CellStatus::kOom);
   EXPECT_THAT(table_.rows[0].reason, HasSubstr("device memory: needs "));
-  EXPECT_EQ(table_.rows[1].status, CellStatus::kOk);
+  EXPECT_EQ(table_.rows[1].status, CellStatus::kOk) << table_.rows[1].reason;
   EXPECT_GT(table_.rows[1].busy[0], Seconds{});
 }
 

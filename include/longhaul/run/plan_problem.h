@@ -17,6 +17,8 @@ Problem make_problem(const RunConfig& config,
                      const HardwareProfile& machine);
 // Before its data is known. Micro-batches that the run leaves open are chosen as for `plan: auto`.
 Problem make_problem(const RunConfig& config, Model model, const HardwareProfile& machine);
+// The same of a run that is only thought of: without limits.disk every disk of `machine` is used.
+Problem make_problem_with_disks(RunConfig config, Model model, const HardwareProfile& machine);
 
 // Of the host's memory what is not the system's.
 Bytes usable_memory(const HardwareProfile& machine);
