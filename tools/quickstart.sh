@@ -11,6 +11,7 @@ build=${LONGHAUL_BUILD_DIR:-build/release}
 downloads=.cache/downloads
 data=data/quickstart
 run=runs/quickstart
+hardware=runs/hardware.yaml
 questions=("What is longhaul?" "Does longhaul need a GPU?" "Who are you?")
 
 step() { printf '\n== %s (%d min %02d s)\n' "$*" $((SECONDS / 60)) $((SECONDS % 60)); }
@@ -60,8 +61,11 @@ fetch chatterbot-corpus 1.3.3 '0.3 MB, BSD' ''
 step "answers before"
 ask "$model"
 
+step "what this machine can do"
+"$build/longhaul" profile --seconds 15 --disk-size 256MiB --output "$hardware"
+
 step "fine-tune on a device smaller than the states"
-settings=(--set model="$model" --set output="$run")
+settings=(--set model="$model" --set output="$run" --set hardware="$hardware")
 if [ $# -gt 0 ]; then settings+=(--set device.memory=auto); fi # another model needs another cap
 "$build/longhaul" train configs/quickstart.yaml "${settings[@]}"
 
