@@ -24,8 +24,9 @@ struct ProfileArguments {
 std::filesystem::path output_of(const ProfileArguments& arguments) {
   if (!arguments.output.empty()) return arguments.output;
   const std::string file = default_profile_path();
-  if (file.empty())
+  if (file.empty()) {
     throw ConfigError("profile: neither HOME nor XDG_CACHE_HOME is set: name --output FILE");
+  }
   std::filesystem::create_directories(std::filesystem::path(file).parent_path());
   return file;
 }

@@ -32,6 +32,7 @@ std::string page_of(const std::vector<std::string>& folders) {
     return sweep_page(folders.front(), parse_table(Json::parse(read_text_file(file), file)));
   }
   std::vector<RunRecord> runs;
+  runs.reserve(folders.size());
   for (const std::string& folder : folders) runs.push_back(load_run_record(folder));
   return run_page(runs);
 }

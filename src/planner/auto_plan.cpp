@@ -9,7 +9,8 @@
 namespace longhaul {
 namespace {
 
-std::string refuse(const Problem& problem, const Search& search) {
+// The tiers whose cap is below what every plan takes; empty where no bound says so.
+std::string violated_bounds(const Problem& problem, const Search& search) {
   std::string text;
   for (const Tier tier : {Tier::kDevice, Tier::kHost, Tier::kDisk}) {
     const Bytes cap = problem.caps.bytes[static_cast<std::size_t>(tier)];
@@ -22,7 +23,20 @@ std::string refuse(const Problem& problem, const Search& search) {
                    ", the cap is ",
                    to_string(cap));
   }
-  return text.empty() ? "no placement was found; no bound is violated by itself" : text;
+  return text;
+}
+
+// The corrections of a search may run into a corner: a plan for smaller caps fits as well.
+std::optional<Search::Found> best_under_smaller_caps(const Problem& problem) {
+  for (const double share : {0.9, 0.8, 0.7}) {
+    for (const Tier tier : {Tier::kHost, Tier::kDevice}) {
+      Problem smaller = problem;
+      Bytes& cap = smaller.caps.bytes[static_cast<std::size_t>(tier)];
+      cap = Bytes{static_cast<std::int64_t>(share * static_cast<double>(cap.count))};
+      if (auto found = Search(smaller).any()) return found;
+    }
+  }
+  return std::nullopt;
 }
 
 Worth worth_of(const ProgramAnswer& answer) {
@@ -56,7 +70,12 @@ AutoPlan make_auto_plan(const Problem& problem) {
   if (const auto bound = search.merged_bound()) result.bounds.merged = {*bound};
   auto found = search.best();
   if (!found) {
-    result.refusal = refuse(problem, search);
+    result.refusal = violated_bounds(problem, search);
+    if (!result.refusal.empty()) return result;
+    found = best_under_smaller_caps(problem);
+  }
+  if (!found) {
+    result.refusal = "no placement was found; no bound is violated by itself";
     return result;
   }
   result.bounds.phases = {found->proposal.answer.seconds};

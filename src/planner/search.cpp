@@ -192,6 +192,7 @@ bool Search::learn(Proposal& proposal,
 
 std::optional<Search::Found> Search::realize_within_caps(Proposal proposal, double limit) const {
   std::optional<Found> best;
+  double bound = limit;
   int placements = 0;
   for (int round = 0; round < kCorrections; ++round) {
     Trial trial =
@@ -199,20 +200,21 @@ std::optional<Search::Found> Search::realize_within_caps(Proposal proposal, doub
     judged_ops_ += trial.ops();
     std::array<Bytes, kTierCount> peaks = trial.least;
     const bool may_fit = trial.may_fit(problem_.caps);
-    const bool is_better =
-        judging_.cost_of(trial) < (best ? cost_of(problem_, best->judgement) : limit);
+    const bool is_better = judging_.cost_of(trial) < bound;
     if (!is_better && (best || !may_fit)) break;
-    bool fits = may_fit;
     if (may_fit && is_better) {
       Judgement judgement = judging_.placed(std::move(trial));
       ++placements;
       peaks = judgement.peak;
-      fits = judgement.fits(problem_.caps);
-      if (fits && best) return Found{std::move(judgement), proposal};
-      if (fits) best = Found{std::move(judgement), proposal};
+      if (judgement.fits(problem_.caps)) {
+        const bool is_second = best.has_value();
+        best = Found{std::move(judgement), proposal};
+        bound = cost_of(problem_, best->judgement);
+        if (is_second) break;
+      }
     }
-    const bool is_late = (best || limit < kNoLimit) && !has_time_left();
-    if (is_late || !learn(proposal, peaks, placements)) break;
+    const bool has_an_answer = bound < kNoLimit;
+    if ((has_an_answer && !has_time_left()) || !learn(proposal, peaks, placements)) break;
   }
   return best;
 }

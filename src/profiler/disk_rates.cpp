@@ -44,8 +44,9 @@ class DiskTrial {
     const Philox numbers(13, 0);
     auto* words = reinterpret_cast<std::uint32_t*>(memory_.base());
     const auto count = static_cast<std::uint64_t>(memory_.size().count) / sizeof(*words);
-    for (std::uint64_t i = 0; i < count; ++i)
+    for (std::uint64_t i = 0; i < count; ++i) {
       words[i] = static_cast<std::uint32_t>(i * 2654435761U);
+    }
     for (std::uint64_t i = 0; i < count; i += 64) words[i] = numbers.bits(i);
     store_.register_memory({memory_.base(), static_cast<std::size_t>(memory_.size().count)});
   }

@@ -55,12 +55,12 @@ inline void set_number(double& quantity, double number) {
 
 // The median of `samples` with their spread.
 template <class Quantity>
-Figure<Quantity> measured_figure(const Samples& samples, std::string how) {
+Figure<Quantity> measured_figure(const Samples& samples, const std::string& how) {
   Figure<Quantity> figure;
   set_number(figure.value, samples.median());
   figure.spread = rounded(samples.spread());
   figure.provenance = Provenance::kMeasured;
-  figure.source = std::move(how);
+  figure.source = how;
   return figure;
 }
 

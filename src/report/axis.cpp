@@ -69,7 +69,7 @@ double Axis::share(double value) const {
 
 Axis make_axis(double low, double high, int count, bool has_room, bool is_log) {
   if (is_log && low > 0.0 && high > low) {
-    const Axis axis = log_axis(low, high);
+    Axis axis = log_axis(low, high);
     if (axis.marks.size() >= 2) return axis;
   }
   return linear_axis(low, high, count, has_room);

@@ -117,7 +117,7 @@ std::string drawn(const ChartLine& curve, const Points& points, const Scales& sc
     const std::string px = coordinate(scales.px(x));
     const std::string py = coordinate(scales.py(y));
     line += concat(px, ",", py, " ");
-    if (has_dots) dots += concat("<circle cx=\"", px, "\" cy=\"", py, "\" r=\"3\"/>");
+    if (has_dots) dots += concat("<circle cx=\"", px, "\" cy=\"", py, R"(" r="3"/>)");
   }
   const std::string name = curve.is_faded ? "" : concat(" data-name=\"", escaped(curve.name), "\"");
   return concat("<g class=\"c",
@@ -164,7 +164,7 @@ std::string line_chart(const LineChart& chart) {
              coordinate(kWidth),
              " ",
              coordinate(kHeight),
-             "\" role=\"img\" aria-label=\"",
+             R"(" role="img" aria-label=")",
              escaped(chart.title),
              "\" data-x=\"",
              escaped(chart.x_name),
@@ -173,7 +173,7 @@ std::string line_chart(const LineChart& chart) {
              "\">\n",
              axes(scales, chart));
   for (std::size_t i = 0; i < curves.size(); ++i) text += drawn(chart.curves[i], curves[i], scales);
-  text += concat("<line class=\"cursor\" visibility=\"hidden\" x1=\"0\" x2=\"0\" y1=\"",
+  text += concat(R"(<line class="cursor" visibility="hidden" x1="0" x2="0" y1=")",
                  coordinate(kTop),
                  "\" y2=\"",
                  coordinate(kBottom),

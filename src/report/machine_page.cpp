@@ -13,7 +13,7 @@ namespace {
 
 // "385 GFLOP/s"
 std::string in_words(double number, const char* unit) {
-  static constexpr const char* kPrefixes[] = {"", "k", "M", "G", "T", "P"};
+  static constexpr std::array kPrefixes{"", "k", "M", "G", "T", "P"};
   std::size_t prefix = 0;
   for (; number >= 1000.0 && prefix + 1 < std::size(kPrefixes); ++prefix) number /= 1000.0;
   std::ostringstream text;

@@ -57,7 +57,7 @@ std::string prediction_table(const StepPrediction& prediction) {
   const Seconds most = std::max(predicted.step, measured ? measured->step : Seconds{});
   std::string text = concat(
       legend({{"predicted", 0}, {"measured", 1}}),
-      "<div class=\"wide\"><table class=\"full\"><thead><tr><th></th><th>predicted</th>",
+      R"(<div class="wide"><table class="full"><thead><tr><th></th><th>predicted</th>)",
       "<th>measured</th><th>ratio</th><th></th></tr></thead>\n<tbody>\n",
       row("step", predicted.step, measured ? std::optional(measured->step) : std::nullopt, most));
   for (std::size_t l = 0; l < kLaneCount; ++l) {

@@ -147,7 +147,7 @@ Seconds seconds_at(const Json& array, std::size_t index) {
 
 // Arrays are flat: `width` numbers for each item.
 Json items_of(const Json& object, const char* key, std::size_t width) {
-  const Json array = object.at(key);
+  Json array = object.at(key);
   if (array.size() % width != 0) {
     throw FormatError(
         concat(array.where(), ": got ", array.size(), " numbers, expected a multiple of ", width));
@@ -214,6 +214,7 @@ StepLanes make_step_lanes(std::int64_t step,
 
 Json to_json(const StepLanes& lanes) {
   std::vector<Json> works;
+  works.reserve(std::size(kWorkNames));
   for (const char* name : kWorkNames) works.emplace_back(name);
   Json::Members all;
   for (std::size_t l = 0; l < kLaneCount; ++l) {

@@ -179,7 +179,7 @@ std::string time_axis(const TimeScale& time, double top, double bottom) {
   std::string text;
   for (const double mark : axis.marks) {
     const double x = time.px(Seconds{mark * time.unit});
-    text += concat("<line class=\"grid\" x1=\"",
+    text += concat(R"(<line class="grid" x1=")",
                    coordinate(x),
                    "\" x2=\"",
                    coordinate(x),
@@ -210,8 +210,9 @@ std::string step_picture(const StepLanes& lanes, const TierCaps& caps) {
   for (std::size_t l = 0; l < kLaneCount; ++l) {
     const LaneLife& lane = lanes.lanes[l];
     if (lane.slices.empty()) continue;
-    for (const LaneSlice& slice : lane.slices)
+    for (const LaneSlice& slice : lane.slices) {
       is_drawn[static_cast<std::size_t>(slice.work)] = true;
+    }
     rows += lane_row(lane, static_cast<Lane>(l), time, top);
     top += kLane + kGap;
   }
@@ -226,7 +227,7 @@ std::string step_picture(const StepLanes& lanes, const TierCaps& caps) {
     if (is_drawn[w]) names.push_back({name_of(static_cast<Work>(w)), kWorkColors[w]});
   }
   return concat(legend(names),
-                "<div class=\"wide\"><svg viewBox=\"0 0 ",
+                R"(<div class="wide"><svg viewBox="0 0 )",
                 coordinate(kWidth),
                 " ",
                 coordinate(top + 22.0),

@@ -1,6 +1,7 @@
 #include "listeners.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "longhaul/io/atomic_file.h"
@@ -69,7 +70,7 @@ class LanesListener final : public StepListener {
 
 class PredictionListener final : public StepListener {
  public:
-  explicit PredictionListener(const PredictionRules& rules) : rules_(rules) {}
+  explicit PredictionListener(PredictionRules rules) : rules_(std::move(rules)) {}
 
   void after_step(const StepEvent& event) override {
     constexpr int kSteps = 10;
