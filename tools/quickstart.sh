@@ -62,7 +62,6 @@ step "answers before"
 ask "$model"
 
 step "what this machine can do"
-mkdir -p "${hardware%/*}"
 "$build/longhaul" profile --seconds 15 --disk-size 256MiB --output "$hardware"
 
 step "fine-tune on a device smaller than the states"

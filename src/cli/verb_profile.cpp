@@ -21,13 +21,13 @@ struct ProfileArguments {
   ProfileRequest request;
 };
 
+// Its folder is made before anything is measured.
 std::filesystem::path output_of(const ProfileArguments& arguments) {
-  if (!arguments.output.empty()) return arguments.output;
-  const std::string file = default_profile_path();
+  std::filesystem::path file = arguments.output.empty() ? default_profile_path() : arguments.output;
   if (file.empty()) {
     throw ConfigError("profile: neither HOME nor XDG_CACHE_HOME is set: name --output FILE");
   }
-  std::filesystem::create_directories(std::filesystem::path(file).parent_path());
+  if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
   return file;
 }
 

@@ -21,7 +21,7 @@ Outcome profile(std::vector<std::string> words, const std::function<void()>& pre
 
 TEST(ProfileVerb, WritesWhatWasMeasuredWhereItIsToldTo) {
   const TemporaryFolder folder;
-  const std::string file = (folder.path() / "here.yaml").string();
+  const std::string file = (folder.path() / "new" / "here.yaml").string();
   const Outcome outcome = profile({"--output",
                                    file,
                                    "--disk",
@@ -73,9 +73,9 @@ TEST(ProfileVerb, SaysWhatIsWrongWithItsArguments) {
                       })
                   .err,
               HasSubstr("name --output FILE"));
-  const Outcome outcome = profile({"--output", "/nowhere/here.yaml"});
+  const Outcome outcome = profile({"--output", "/proc/nowhere/here.yaml"});
   EXPECT_EQ(outcome.exit_code, 1);
-  EXPECT_THAT(outcome.err, HasSubstr("/nowhere"));
+  EXPECT_THAT(outcome.err, HasSubstr("/proc/nowhere"));
 }
 
 TEST(ProfileVerb, StopsWithoutAFile) {
