@@ -5,6 +5,10 @@
 #include <cmath>
 #include <cstdio>
 
+#include "longhaul/core/error.h"
+
+#include "html.h"
+
 namespace longhaul {
 namespace {
 
@@ -88,6 +92,21 @@ std::string coordinate(double value) {
   std::string text = printed("%.1f", value);
   if (text.ends_with(".0")) text.resize(text.size() - 2);
   return text;
+}
+
+std::string text_at(
+    double x, double y, const char* anchor, const std::string& text, bool is_strong) {
+  return concat("<text",
+                is_strong ? " class=\"strong\"" : "",
+                " x=\"",
+                coordinate(x),
+                "\" y=\"",
+                coordinate(y),
+                "\" text-anchor=\"",
+                anchor,
+                "\">",
+                escaped(text),
+                "</text>\n");
 }
 
 }  // namespace longhaul

@@ -27,4 +27,8 @@ std::string mark_text(double value);
 // A coordinate of an SVG, to a tenth.
 std::string coordinate(double value);
 
+// A text of an SVG, escaped here; `anchor`: "start", "middle" or "end" of it is at x.
+std::string text_at(
+    double x, double y, const char* anchor, const std::string& text, bool is_strong = false);
+
 }  // namespace longhaul

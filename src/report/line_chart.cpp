@@ -83,18 +83,6 @@ std::string line(const char* kind, double x1, double y1, double x2, double y2) {
                 "\"/>\n");
 }
 
-std::string text_at(double x, double y, const char* anchor, const std::string& text) {
-  return concat("<text x=\"",
-                coordinate(x),
-                "\" y=\"",
-                coordinate(y),
-                "\" text-anchor=\"",
-                anchor,
-                "\">",
-                escaped(text),
-                "</text>\n");
-}
-
 std::string axes(const Scales& scales, const LineChart& chart) {
   std::string text;
   for (const double mark : scales.y.marks) {

@@ -54,21 +54,6 @@ ByteUnit byte_unit(double most) {
   return {1.0, "B"};
 }
 
-std::string text_at(
-    double x, double y, const char* anchor, const std::string& text, bool is_strong = false) {
-  return concat("<text",
-                is_strong ? " class=\"strong\"" : "",
-                " x=\"",
-                coordinate(x),
-                "\" y=\"",
-                coordinate(y),
-                "\" text-anchor=\"",
-                anchor,
-                "\">",
-                escaped(text),
-                "</text>\n");
-}
-
 std::string horizontal(const char* kind, double y) {
   return concat("<line class=\"",
                 kind,

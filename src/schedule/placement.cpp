@@ -9,6 +9,8 @@
 #include "longhaul/core/error.h"
 #include "longhaul/schedule/order.h"
 
+#include "lives.h"
+
 namespace longhaul {
 namespace {
 
@@ -18,100 +20,6 @@ constexpr std::size_t kSeeds = 64;
 std::size_t index_of(Tier tier) {
   return static_cast<std::size_t>(tier);
 }
-
-// The life of a buffer, as far as the order of ops bounds it. Buffer a ends before b begins in
-// every execution if and only if, lane by lane, b knows of the end of a's last use: a.end <=
-// b.begin.
-struct Life {
-  std::array<std::int32_t, kLaneCount> end{};    // per lane: ops up to and with its last use there
-  std::array<std::int32_t, kLaneCount> begin{};  // per lane: ops that ended before its first uses
-  OpId first;
-  OpId last;
-
-  bool is_used() const { return first.exists(); }
-};
-
-bool ends_before(const Life& a, const Life& b) {
-  bool is_before = true;
-  for (std::size_t l = 0; l < kLaneCount; ++l) is_before &= a.end[l] <= b.begin[l];
-  return is_before;
-}
-
-bool may_share(const Life& a, const Life& b) {
-  return ends_before(a, b) || ends_before(b, a);
-}
-
-std::vector<Life> lives_of(const Schedule& schedule, const HappensBefore& order) {
-  std::vector<Life> lives(schedule.buffers().size());
-  for (std::size_t i = 0; i < schedule.ops().size(); ++i) {
-    const Op& op = schedule.ops()[i];
-    const OpId id = make_id<OpId>(i);
-    const auto note = [&](const Operand& operand) {
-      if (!operand.exists()) return;
-      Life& life = lives[operand.buffer.index()];
-      if (!life.is_used()) {
-        life.first = id;
-        life.begin.fill(INT32_MAX);
-      }
-      life.last = id;
-      life.end[static_cast<std::size_t>(op.lane)] = order.position(id) + 1;
-      for (std::size_t l = 0; l < kLaneCount; ++l) {
-        life.begin[l] = std::min(life.begin[l], order.seen(id)[l]);
-      }
-    };
-    std::for_each(op.reads.begin(), op.reads.end(), note);
-    std::for_each(op.writes.begin(), op.writes.end(), note);
-    note(op.scratch);
-  }
-  return lives;
-}
-
-// The ops among which a buffer may be alive, as a range of their indices: what ends before it ends
-// before the range, what begins after it begins after the range.
-struct Span {
-  std::size_t first;
-  std::size_t last;
-};
-
-class SpanOf {
- public:
-  SpanOf(const Schedule& schedule, const HappensBefore& order) : order_(order) {
-    for (const Op& op : schedule.ops()) {
-      const auto note = [&](const Operand& operand) {
-        if (!operand.exists()) return;
-        touches_[index_of(schedule[operand.buffer].tier)][static_cast<std::size_t>(op.lane)] = true;
-      };
-      std::for_each(op.reads.begin(), op.reads.end(), note);
-      std::for_each(op.writes.begin(), op.writes.end(), note);
-      note(op.scratch);
-    }
-  }
-
-  // Only lanes that touch the tier count: no other one can use a buffer there.
-  Span operator()(const Life& life, Tier tier) const {
-    Span span{life.first.index(), life.last.index()};
-    for (std::size_t l = 0; l < kLaneCount; ++l) {
-      if (!touches_[index_of(tier)][l]) continue;
-      const std::vector<OpId>& lane = order_.lane(static_cast<Lane>(l));
-      const auto begin = static_cast<std::size_t>(life.begin[l]);
-      if (begin < lane.size()) span.first = std::min(span.first, lane[begin].index());
-      // The first op of the lane that knows of the end of this life.
-      const auto after = std::partition_point(lane.begin(), lane.end(), [&](OpId op) {
-        const HappensBefore::Clock& seen = order_.seen(op);
-        for (std::size_t k = 0; k < kLaneCount; ++k) {
-          if (life.end[k] > seen[k]) return true;
-        }
-        return false;
-      });
-      if (after != lane.begin()) span.last = std::max(span.last, std::prev(after)->index());
-    }
-    return span;
-  }
-
- private:
-  const HappensBefore& order_;
-  std::array<std::array<bool, kLaneCount>, kTierCount> touches_{};
-};
 
 // Buffers of one tier that have a place, found by when they live.
 class TierPlacement {
