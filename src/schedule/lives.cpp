@@ -34,7 +34,8 @@ SpanOf::SpanOf(const Schedule& schedule, const HappensBefore& order) : order_(or
   for (const Op& op : schedule.ops()) {
     const auto note = [&](const Operand& operand) {
       if (!operand.exists()) return;
-      touches_[static_cast<std::size_t>(schedule[operand.buffer].tier)][static_cast<std::size_t>(op.lane)] = true;
+      touches_[static_cast<std::size_t>(schedule[operand.buffer].tier)]
+              [static_cast<std::size_t>(op.lane)] = true;
     };
     std::for_each(op.reads.begin(), op.reads.end(), note);
     std::for_each(op.writes.begin(), op.writes.end(), note);
