@@ -9,6 +9,10 @@
 #include <thread>
 #include <utility>
 
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "longhaul/core/error.h"
 
 namespace longhaul {
@@ -18,29 +22,50 @@ using Clock = std::chrono::steady_clock;
 
 // Dependencies that are nearly met are waited for without giving up the core.
 constexpr int kSpins = 500;
+// Then it is given to whoever wants it for about as long as a wake-up takes.
+constexpr int kYields = 16;
 constexpr std::int32_t kAborted = INT32_MAX;
 
 // A queue holds at most this many ops that have not ended: a device whose own queue is full blocks
 // the thread that enqueues, and may block the others with it.
 constexpr std::int32_t kRunAhead = 16;
 
+void sleep_while(const std::atomic<std::int32_t>& word, std::int32_t value) {
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
+}
+void wake(const std::atomic<std::int32_t>& word) {
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+}
+
 // Ops of one lane that have ended in this pass; of a lane with a queue: that are enqueued.
 struct alignas(64) Progress {
   std::atomic<std::int32_t> own{0};
   std::atomic<std::int32_t>* count = &own;
+  std::atomic<std::int32_t> wanted{kAborted};  // the least count that a thread sleeps for
+  std::atomic<std::int32_t> wakes{0};
 
-  void wait_for(std::int32_t value) const {
-    for (int spin = 0; spin < kSpins; ++spin) {
+  void wait_for(std::int32_t value) {
+    for (int spin = 0; spin < kSpins + kYields; ++spin) {
       if (count->load(std::memory_order_acquire) >= value) return;
+      if (spin >= kSpins) std::this_thread::yield();
     }
-    for (std::int32_t now = count->load(std::memory_order_acquire); now < value;
-         now = count->load(std::memory_order_acquire)) {
-      count->wait(now, std::memory_order_acquire);
+    for (;;) {
+      const std::int32_t seen = wakes.load();
+      std::int32_t least = wanted.load();
+      while (value < least && !wanted.compare_exchange_weak(least, value)) {
+      }
+      if (count->load() >= value) return;
+      sleep_while(wakes, seen);
     }
   }
-  void set(std::int32_t value) const {
-    count->store(value, std::memory_order_release);
-    count->notify_all();
+  // Wakes only where somebody's count is reached. Who registers between the two stores finds that
+  // `wakes` has changed and registers again.
+  void set(std::int32_t value) {
+    count->store(value);
+    if (wanted.load() > value) return;
+    wanted.store(kAborted);
+    wakes.fetch_add(1);
+    wake(wakes);
   }
 };
 
@@ -172,7 +197,7 @@ void Executor::Team::abort(std::size_t op, const char* what) {
     if (error.empty()) error = concat(describe(placed.schedule.ops()[op], node_names), ": ", what);
   }
   is_aborted.store(true, std::memory_order_relaxed);
-  for (const Progress& lane : progress) lane.set(kAborted);
+  for (Progress& lane : progress) lane.set(kAborted);
 }
 
 // `op`: where the function has got to.
@@ -190,7 +215,7 @@ void Executor::Team::guard(const std::size_t& op, const Function& function) {
 // Lets the lane of `queue`, or the calling thread where that is null, wait.
 void Executor::Team::wait(const Wait& wait, LaneQueue* queue) {
   const LaneQueue* other = queues[wait.lane].get();
-  const Progress& there = progress[wait.lane];
+  Progress& there = progress[wait.lane];
   if (queue != nullptr && other == nullptr && queue->wait_for(*there.count, wait.count)) return;
   there.wait_for(wait.count);
   if (other == nullptr || is_aborted.load(std::memory_order_relaxed)) return;
