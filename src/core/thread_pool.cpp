@@ -1,6 +1,7 @@
 #include "longhaul/core/thread_pool.h"
 
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -10,27 +11,23 @@
 #include <sched.h>
 
 #include "longhaul/core/error.h"
+#include "longhaul/core/signal.h"
 
 namespace longhaul {
 namespace {
 
-// About 20 microseconds: the gap between two loops of one op, shorter than waking a thread costs.
-constexpr int kSpins = 2000;
-
-void pause_core() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#endif
-}
+// The gap between two loops of one op, shorter than waking a thread costs.
+constexpr std::chrono::microseconds kSpin{20};
 
 }  // namespace
 
 struct ThreadPool::Team {
   using Body = FunctionRef<void(std::int64_t, int)>;
 
-  alignas(64) std::atomic<std::uint32_t> generation{0};  // a new loop is announced by adding one
-  alignas(64) std::atomic<std::int64_t> next{0};         // the next iteration to claim
-  alignas(64) std::atomic<int> busy{0};                  // started threads still inside the loop
+  alignas(64) Signal begun;                       // raised for every loop
+  Signal ended;                                   // raised when nobody is busy any more
+  alignas(64) std::atomic<std::int64_t> next{0};  // the next iteration to claim
+  alignas(64) std::atomic<int> busy{0};           // started threads still inside the loop
   std::atomic<bool> is_stopping{false};
   std::int64_t count = 0;
   const Body* body = nullptr;
@@ -55,15 +52,11 @@ struct ThreadPool::Team {
   void run(int worker) {
     std::uint32_t seen = 0;
     for (;;) {
-      for (int spin = 0; spin < kSpins && generation.load(std::memory_order_acquire) == seen;
-           ++spin) {
-        pause_core();
-      }
-      generation.wait(seen, std::memory_order_acquire);
-      seen = generation.load(std::memory_order_acquire);
+      if (!spin_until(kSpin, [&] { return begun.value() != seen; })) begun.wait_while(seen);
+      ++seen;
       if (is_stopping.load(std::memory_order_relaxed)) return;
       work(worker);
-      if (busy.fetch_sub(1, std::memory_order_acq_rel) == 1) busy.notify_one();
+      if (busy.fetch_sub(1, std::memory_order_acq_rel) == 1) ended.raise();
     }
   }
 };
@@ -81,8 +74,7 @@ ThreadPool::ThreadPool(int threads, const std::function<void()>& on_start)
 
 ThreadPool::~ThreadPool() {
   team_->is_stopping.store(true, std::memory_order_relaxed);
-  team_->generation.fetch_add(1, std::memory_order_release);
-  team_->generation.notify_all();
+  team_->begun.raise();
   for (std::thread& thread : team_->threads) thread.join();
 }
 
@@ -97,16 +89,10 @@ void ThreadPool::parallel_for(std::int64_t count, FunctionRef<void(std::int64_t,
   team.body = &body;
   team.next.store(0, std::memory_order_relaxed);
   team.busy.store(threads_ - 1, std::memory_order_relaxed);
-  team.generation.fetch_add(1, std::memory_order_release);
-  team.generation.notify_all();
+  const std::uint32_t seen = team.ended.value();
+  team.begun.raise();
   team.work(0);
-  for (int spin = 0; spin < kSpins && team.busy.load(std::memory_order_acquire) != 0; ++spin) {
-    pause_core();
-  }
-  for (int busy = team.busy.load(std::memory_order_acquire); busy != 0;
-       busy = team.busy.load(std::memory_order_acquire)) {
-    team.busy.wait(busy, std::memory_order_acquire);
-  }
+  if (!spin_until(kSpin, [&] { return team.ended.value() != seen; })) team.ended.wait_while(seen);
   if (team.error) std::rethrow_exception(std::exchange(team.error, nullptr));
 }
 

@@ -9,63 +9,47 @@
 #include <thread>
 #include <utility>
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "longhaul/core/error.h"
+#include "longhaul/core/signal.h"
 
 namespace longhaul {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Dependencies that are nearly met are waited for without giving up the core.
-constexpr int kSpins = 500;
-// Then it is given to whoever wants it for about as long as a wake-up takes.
-constexpr int kYields = 16;
+// About as long as the system takes to wake a thread.
+constexpr std::chrono::microseconds kSpin{5};
 constexpr std::int32_t kAborted = INT32_MAX;
 
 // A queue holds at most this many ops that have not ended: a device whose own queue is full blocks
 // the thread that enqueues, and may block the others with it.
 constexpr std::int32_t kRunAhead = 16;
 
-void sleep_while(const std::atomic<std::int32_t>& word, std::int32_t value) {
-  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
-}
-void wake(const std::atomic<std::int32_t>& word) {
-  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
-}
-
 // Ops of one lane that have ended in this pass; of a lane with a queue: that are enqueued.
 struct alignas(64) Progress {
   std::atomic<std::int32_t> own{0};
   std::atomic<std::int32_t>* count = &own;
   std::atomic<std::int32_t> wanted{kAborted};  // the least count that a thread sleeps for
-  std::atomic<std::int32_t> wakes{0};
+  Signal reached;
 
   void wait_for(std::int32_t value) {
-    for (int spin = 0; spin < kSpins + kYields; ++spin) {
-      if (count->load(std::memory_order_acquire) >= value) return;
-      if (spin >= kSpins) std::this_thread::yield();
-    }
-    for (;;) {
-      const std::int32_t seen = wakes.load();
+    const auto is_reached = [&] { return count->load(std::memory_order_acquire) >= value; };
+    while (!spin_until(kSpin, is_reached)) {
+      const std::uint32_t seen = reached.value();
       std::int32_t least = wanted.load();
       while (value < least && !wanted.compare_exchange_weak(least, value)) {
       }
       if (count->load() >= value) return;
-      sleep_while(wakes, seen);
+      reached.wait_while(seen);
     }
   }
-  // Wakes only where somebody's count is reached. Who registers between the two stores finds that
-  // `wakes` has changed and registers again.
+  // Wakes only where a count that somebody sleeps for is reached. Who registers before `wanted` is
+  // cleared finds the signal raised, looks and registers again.
   void set(std::int32_t value) {
     count->store(value);
     if (wanted.load() > value) return;
     wanted.store(kAborted);
-    wakes.fetch_add(1);
-    wake(wakes);
+    reached.raise();
   }
 };
 
@@ -109,7 +93,8 @@ struct Executor::Team {
   Timeline timeline;
   Clock::time_point start;
 
-  std::atomic<std::uint32_t> generation{0};
+  Signal begun;
+  Signal all_ended;
   std::atomic<int> working{0};
   std::atomic<bool> is_stopping{false};
   std::atomic<bool> is_aborted{false};
@@ -282,12 +267,11 @@ void Executor::Team::run_lane(std::size_t lane) {
 
 void Executor::Team::work(std::size_t lane) {
   device.prepare_thread();
-  for (std::uint32_t seen = 0;;) {
-    generation.wait(seen, std::memory_order_acquire);
-    seen = generation.load(std::memory_order_acquire);
+  for (std::uint32_t seen = 0;; ++seen) {
+    begun.wait_while(seen);
     if (is_stopping.load(std::memory_order_relaxed)) return;
     run_lane(lane);
-    if (working.fetch_sub(1, std::memory_order_acq_rel) == 1) working.notify_all();
+    if (working.fetch_sub(1, std::memory_order_acq_rel) == 1) all_ended.raise();
   }
 }
 
@@ -312,8 +296,7 @@ Executor::Executor(const PlacedSchedule& placed,
 
 Executor::~Executor() {
   team_->is_stopping.store(true, std::memory_order_relaxed);
-  team_->generation.fetch_add(1, std::memory_order_release);
-  team_->generation.notify_all();
+  team_->begun.raise();
   for (std::thread& thread : team_->threads) thread.join();
 }
 
@@ -324,12 +307,9 @@ const Timeline& Executor::run() {
   team.error.clear();
   team.working.store(static_cast<int>(team.threads.size()), std::memory_order_relaxed);
   team.start = Clock::now();
-  team.generation.fetch_add(1, std::memory_order_release);
-  team.generation.notify_all();
-  for (int working = team.working.load(std::memory_order_acquire); working != 0;
-       working = team.working.load(std::memory_order_acquire)) {
-    team.working.wait(working, std::memory_order_acquire);
-  }
+  const std::uint32_t seen = team.all_ended.value();
+  team.begun.raise();
+  if (!team.threads.empty()) team.all_ended.wait_while(seen);
   if (team.is_aborted.load(std::memory_order_relaxed)) throw DeviceError(team.error);
   return team.timeline;
 }
