@@ -1,8 +1,8 @@
 // How threads wait for each other where microseconds count: a short spin, then sleep in futex(2).
 //
-// Nobody yields, as std::atomic::wait does before it sleeps: where others keep the cores busy, whoever
-// yields gets its core back after their time slice, milliseconds later; whoever sleeps is woken ahead
-// of them. Thread-safe.
+// Nobody yields, as std::atomic::wait does before it sleeps: where others keep the cores busy,
+// whoever yields gets its core back after their time slice, milliseconds later; whoever sleeps is
+// woken ahead of them. Thread-safe.
 #pragma once
 
 #include <atomic>
