@@ -59,17 +59,13 @@ CostModel::CostModel(const HardwareProfile& machine,
       is_host_device_(machine.device.kind == DeviceKind::kHost),
       shared_{2.0 * machine.link.both_ways.value, 1.0, 1.0, 1.0},
       compute_(rules.dtype == DType::kF32 ? machine.device.fp32 : machine.device.bf16) {
-  require(measured.empty() || measured.size() == graph.nodes.size(),
-          "CostModel: got measurements of ",
-          measured.size(),
-          " nodes, expected ",
-          graph.nodes.size());
   const auto threads = [&](int wanted) {
     return wanted > 0 ? std::min(wanted, machine.host.cores.value) : machine.host.cores.value;
   };
   compute_threads_ = threads(rules.compute_threads);
   update_threads_ = threads(rules.update_threads);
   updates_ = rate_at(machine.host.optimizer, threads(rules.update_threads)).rate;
+  device_updates_ = rate_at(machine.host.optimizer, threads(rules.compute_threads)).rate;
   if (!machine.storage.disks.empty()) {
     storage_ = storage_rates(machine.storage, rules.disk_block, rules.disk_depth);
     shared_[index_of(Resource::kDisk)] = 1.0 / storage_->mixing;
@@ -83,11 +79,32 @@ CostModel::CostModel(const HardwareProfile& machine,
                   .backward_bytes = backward_cost(graph, node, shape).bytes,
                   .is_product = is<Linear>(node)};
     if (is<HeadLoss>(node)) time.head_weight = byte_count(graph[node.inputs[1]], shape);
-    if (!measured.empty() && measured[n]) {
-      time.forward = measured[n]->forward;
-      time.backward = measured[n]->backward;
-    }
     nodes_.push_back(time);
+  }
+  if (!measured.nodes.empty()) use(measured, graph, shape, rules);
+}
+
+// What was measured, times what the formulas say of this shape against the one that was measured.
+void CostModel::use(const ModelProfile& measured,
+                    const ModelGraph& graph,
+                    BatchShape shape,
+                    CostRules rules) {
+  require(measured.nodes.size() == graph.nodes.size(),
+          "CostModel: got measurements of ",
+          measured.nodes.size(),
+          " nodes, expected ",
+          graph.nodes.size());
+  shape.tokens = measured.tokens;
+  rules.sequence = measured.sequence;
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    if (!measured.nodes[n]) continue;
+    const Node& node = graph.nodes[n];
+    const auto scaled_to_now = [&](Seconds now, Seconds seconds, bool is_backward) {
+      return seconds * (now.value / node_seconds(graph, node, shape, rules, is_backward).value);
+    };
+    NodeTime& time = nodes_[n];
+    time.forward = scaled_to_now(time.forward, measured.nodes[n]->forward, false);
+    time.backward = scaled_to_now(time.backward, measured.nodes[n]->backward, true);
   }
 }
 
@@ -180,11 +197,14 @@ OpCost CostModel::copy(const Op& op) const {
   }
 }
 
+// A GPU only moves; a processor takes the same time on either lane.
 OpCost CostModel::update(const Op& op) const {
-  if (op.lane != Lane::kHost) return move(op, operand_bytes(op));
+  const bool is_on_host = op.lane == Lane::kHost;
+  if (!is_on_host && !is_host_device_) return move(op, operand_bytes(op));
   const double parameters = static_cast<double>(op.reads[0].size.count) / gradient_bytes_;
-  return on_host(
-      {parameters / updates_}, static_cast<double>(operand_bytes(op).count), update_threads_);
+  return on_host({parameters / (is_on_host ? updates_ : device_updates_)},
+                 static_cast<double>(operand_bytes(op).count),
+                 is_on_host ? update_threads_ : compute_threads_);
 }
 
 OpCost CostModel::operator()(const Op& op) const {

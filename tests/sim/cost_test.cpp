@@ -86,6 +86,12 @@ class CostModelTest : public testing::Test {
     return op;
   }
 
+  ModelProfile nothing_measured() const {
+    return {.nodes = std::vector<std::optional<NodeSeconds>>(graph.nodes.size()),
+            .tokens = kShape.tokens,
+            .sequence = kShape.tokens};
+  }
+
   Schedule schedule;
   ModelGraph graph = test::small_decoder(DType::kBF16, false);
 };
@@ -114,6 +120,17 @@ TEST_F(CostModelTest, UpdatesRunAtTheRateOfTheirThreads) {
   const OpCost cost = CostModel(machine(), graph, kShape, {.update_threads = 4})(update(1'000'000));
   EXPECT_DOUBLE_EQ(cost.alone.value, 0.5e-3);
   EXPECT_FLOAT_EQ(demand(cost, Resource::kHostMemory), 0.4F);  // (2 + 2 * 4) MB in 0.5 ms
+}
+
+// On a GPU bytes at the rate of its memory; on a processor the same threads do the same work.
+TEST_F(CostModelTest, UpdatesOnTheDeviceAreWhatTheDeviceIs) {
+  Op op = update(1'000'000);
+  op.lane = Lane::kCompute;
+  EXPECT_DOUBLE_EQ(CostModel(machine(), graph, kShape)(op).alone.value, 1e-6 + 10e6 / 1e12);
+  const CostRules rules{.compute_threads = 4, .update_threads = 2};
+  const OpCost cost = CostModel(machine(DeviceKind::kHost), graph, kShape, rules)(op);
+  EXPECT_DOUBLE_EQ(cost.alone.value, 0.5e-3);
+  EXPECT_FLOAT_EQ(demand(cost, Resource::kCores), 0.5F);
 }
 
 TEST_F(CostModelTest, ProductsTakeTheirFlopsOrTheirBytesWhicheverIsLonger) {
@@ -171,13 +188,28 @@ TEST_F(CostModelTest, AttentionCostsTheSequencesNotTheMicroBatch) {
 }
 
 TEST_F(CostModelTest, MeasuredNodesReplaceFormulas) {
-  ModelProfile measured(graph.nodes.size());
+  ModelProfile measured = nothing_measured();
   const Node& gate = node("gate");
-  measured[static_cast<std::size_t>(&gate - graph.nodes.data())] = {{0.25}, {0.75}};
+  measured.nodes[static_cast<std::size_t>(&gate - graph.nodes.data())] = {{0.25}, {0.75}};
   const CostModel model(machine(), graph, kShape, {}, measured);
   EXPECT_EQ(model(op_of(OpKind::kForward, gate)).alone, Seconds{0.25});
   EXPECT_NE(model(op_of(OpKind::kForward, node("up"))).alone, Seconds{0.25});
-  EXPECT_THROW(CostModel(machine(), graph, kShape, {}, ModelProfile(3)), InvalidArgument);
+  measured.nodes.resize(3);
+  EXPECT_THROW(CostModel(machine(), graph, kShape, {}, measured), InvalidArgument);
+}
+
+// What was measured of 2,048 tokens in sequences of 512 says something of other shapes too.
+TEST_F(CostModelTest, WhatWasMeasuredFollowsTheFormulasToAnotherShape) {
+  HardwareProfile machine_without_starts = machine();
+  machine_without_starts.device.launch.value = {};
+  machine_without_starts.device.bandwidth = moves(1e15);
+  ModelProfile measured = nothing_measured();
+  measured.tokens = kShape.tokens / 2;
+  measured.sequence = 512;
+  for (auto& seconds : measured.nodes) seconds = {{0.25}, {0.75}};
+  const CostModel model(machine_without_starts, graph, kShape, {.sequence = 1024}, measured);
+  EXPECT_NEAR(model(op_of(OpKind::kForward, node("gate"))).alone.value, 0.5, 1e-9);
+  EXPECT_NEAR(model(op_of(OpKind::kForward, node("attention"))).alone.value, 1.0, 1e-9);
 }
 
 TEST_F(CostModelTest, AHostDeviceComputesOnTheCoresThatTheOptimizerUses) {

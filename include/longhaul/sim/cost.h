@@ -32,12 +32,18 @@ struct OpCosts {
   std::array<double, kResourceCount> shared{2.0, 1.0, 1.0, 1.0};
 };
 
-// Measured on the device at the shape of the run; formulas fill in where there is none.
+// Seconds of nodes that were measured on the device; formulas fill in where there are none, and say
+// how much longer or shorter another shape takes.
 struct NodeSeconds {
   Seconds forward;
   Seconds backward;
 };
-using ModelProfile = std::vector<std::optional<NodeSeconds>>;  // [node], or empty
+struct ModelProfile {
+  std::vector<std::optional<NodeSeconds>> nodes;  // [node]; empty: nothing was measured
+  // At which shape.
+  std::int64_t tokens = 0;    // of a micro-batch
+  std::int64_t sequence = 0;  // of a sequence, on average
+};
 
 // What a run adds to the numbers of the machine.
 struct CostRules {
@@ -70,6 +76,10 @@ class CostModel {
     bool is_product = false;
     Bytes head_weight;
   };
+  void use(const ModelProfile& measured,
+           const ModelGraph& graph,
+           BatchShape shape,
+           CostRules rules);
   Seconds node_seconds(const ModelGraph& graph,
                        const Node& node,
                        const BatchShape& shape,
@@ -87,7 +97,8 @@ class CostModel {
   Seconds launch_;
   Seconds latency_;
   double host_bandwidth_;
-  double updates_;         // parameters a second
+  double updates_;         // parameters a second, on the host lane
+  double device_updates_;  // the same on the compute lane of a host device
   double gradient_bytes_;  // of a parameter
   double cores_;
   double compute_threads_;
