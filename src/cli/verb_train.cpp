@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include "longhaul/core/error.h"
+#include "longhaul/run/run_machine.h"
 
 #include "interrupt.h"
 #include "train_console.h"
@@ -17,6 +18,7 @@ struct TrainArguments {
 
 void train(const TrainArguments& arguments, Program& program) {
   const RunConfig config = load_run_config(arguments.file, arguments.overrides);
+  warn_of_ram_disks(config, arguments.file, program.console);
   catch_signals();
   TrainConsole observer(program.console, arguments.trace);
   const TrainResult result =

@@ -1,11 +1,14 @@
 #include "longhaul/profiler/measure.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "longhaul/core/error.h"
 #include "longhaul/core/thread_pool.h"
 #include "longhaul/ops/op_table.h"
 #include "longhaul/run/environment.h"
+#include "longhaul/run/load_watch.h"
 #include "longhaul/runtime/cuda_device.h"
 
 #include "compute_rates.h"
@@ -38,6 +41,10 @@ Machine look_at(DeviceKind kind, const Environment& environment, const CallConte
   return machine;
 }
 
+Bytes half_of(Bytes memory) {
+  return {memory.count / 2};
+}
+
 DeviceProfile describe_device(const Machine& machine, const Environment& environment) {
   DeviceProfile device;
   device.kind = machine.kind;
@@ -45,9 +52,19 @@ DeviceProfile describe_device(const Machine& machine, const Environment& environ
   device.memory =
       machine.kind == DeviceKind::kCuda
           ? found_figure(probe_cuda_device(0).memory, "CUDA")
-          : assumed_figure(Bytes{environment.memory.count / 2},
+          : assumed_figure(half_of(environment.memory),
                            "half of the main memory: the processor has no memory of its own");
   return device;
+}
+
+// Before time is spent on figures that will be wrong.
+void look_around(LogSink& log) {
+  const LoadWatch watch;
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const OtherLoad load = watch.load();
+  if (!load.is_much()) return;
+  log.write(LogLevel::kWarning,
+            concat(in_words(load), ": what is measured now is too low; let nothing else run"));
 }
 
 }  // namespace
@@ -63,6 +80,7 @@ HardwareProfile measure_machine(const ProfileRequest& request,
     };
   };
 
+  look_around(context.log);
   HardwareProfile profile;
   profile.device = describe_device(machine, environment);
   profile.name = concat(
@@ -76,6 +94,7 @@ HardwareProfile measure_machine(const ProfileRequest& request,
                      kDisks * request.seconds / static_cast<double>(request.disks.size()),
                      shares_of("measuring disks")));
   }
+  const LoadWatch watch;  // not of disks: the system's own threads write what was written there
   measure_compute(
       machine, kCompute * request.seconds, shares_of("measuring compute"), profile.device);
   profile.link = measure_link(machine, kLink * request.seconds, shares_of("measuring copies"));
@@ -83,6 +102,11 @@ HardwareProfile measure_machine(const ProfileRequest& request,
                               {environment.cores, environment.memory, environment.pin_limit},
                               kHost * request.seconds,
                               shares_of("measuring the host"));
+  if (request.device == DeviceKind::kHost) {  // what is the device's is not the host's
+    profile.host.memory = found_figure(environment.memory - half_of(environment.memory),
+                                       "the other half of the main memory");
+  }
+  warn_of_load(watch.load(), context.log);
   return profile;
 }
 

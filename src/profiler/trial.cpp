@@ -22,6 +22,14 @@ void check_stop(const CallContext& context) {
   if (context.stop.load()) throw Error("interrupted: no profile was written");
 }
 
+void warn_of_load(const OtherLoad& load, LogSink& log) {
+  if (!load.is_much()) return;
+  log.write(LogLevel::kWarning,
+            concat("while this was measured: ",
+                   in_words(load),
+                   "; the figures are too low, measure again when nothing else runs"));
+}
+
 std::unique_ptr<Device> make_trial_device(const Machine& machine,
                                           Bytes device_memory,
                                           Bytes host_memory,

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "longhaul/core/device_kind.h"
+#include "longhaul/run/load_watch.h"
 #include "longhaul/run/training_half.h"
 #include "longhaul/runtime/executor.h"
 
@@ -24,6 +25,9 @@ struct Machine {
 
 // Throws Error when somebody has asked to stop.
 void check_stop(const CallContext& context);
+
+// Says where other programs have spoiled what was measured.
+void warn_of_load(const OtherLoad& load, LogSink& log);
 
 // Arenas of at least these sizes; `host_threads` for the host lane, 0: as the machine has.
 std::unique_ptr<Device> make_trial_device(const Machine& machine,

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
 #include <string_view>
+#include <system_error>
 
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -32,7 +34,7 @@ constexpr std::array<std::string_view, 12> kFeatures{"sse4_2",
                                                      "asimd"};
 
 // "model name : AMD EPYC" -> {"model name", "AMD EPYC"}, of the first processor.
-std::map<std::string, std::string> read_fields(const char* file) {
+std::map<std::string, std::string> read_fields(const std::string& file) {
   std::map<std::string, std::string> fields;
   std::ifstream in(file);
   for (std::string line; std::getline(in, line) && !line.empty();) {
@@ -89,6 +91,20 @@ std::string system_name() {
   return concat(name.sysname, " ", name.release, " ", name.machine);
 }
 
+// The first GPU in the order of the bus, as CUDA_DEVICE_ORDER=PCI_BUS_ID has it.
+std::string gpu_name() {
+  std::error_code error;
+  std::vector<std::string> folders;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", error)) {
+    folders.push_back(entry.path().string());
+  }
+  std::sort(folders.begin(), folders.end());
+  if (folders.empty()) return {};
+  const std::map<std::string, std::string> fields = read_fields(folders.front() + "/information");
+  const auto model = fields.find("Model");
+  return model == fields.end() ? std::string{} : model->second;
+}
+
 std::string gpu_driver_version() {
   std::string version;
   std::ifstream("/sys/module/nvidia/version") >> version;
@@ -127,6 +143,7 @@ Environment probe_environment() {
   environment.pin_limit = locked_memory_limit();
   environment.system = system_name();
   environment.gpu_driver = gpu_driver_version();
+  environment.gpu = gpu_name();
   return environment;
 }
 

@@ -12,13 +12,16 @@
 namespace longhaul {
 namespace {
 
+// A processor's own memory is a part of the same.
+Bytes whole_memory(const HardwareProfile& machine) {
+  const bool is_host = machine.device.kind == DeviceKind::kHost;
+  return machine.host.memory.value + (is_host ? machine.device.memory.value : Bytes{});
+}
+
 Caps run_caps(const RunConfig& config, const HardwareProfile& machine) {
   constexpr Bytes kContext = 512_MiB;
-  Caps caps = caps_of(machine, machine.host.memory.value - usable_memory(machine));
+  Caps caps = caps_of(machine, whole_memory(machine) - usable_memory(machine));
   if (machine.device.kind == DeviceKind::kCuda) caps.bytes[0] = caps.bytes[0] - kContext;
-  if (machine.device.kind == DeviceKind::kHost) {
-    caps.bytes[0] = std::min(caps.bytes[0], caps.bytes[1]);
-  }
   if (config.device.memory) caps.bytes[0] = *config.device.memory;
   if (config.limits.host_memory) caps.bytes[1] = *config.limits.host_memory;
   caps.bytes[2] = {};
@@ -30,7 +33,7 @@ Caps run_caps(const RunConfig& config, const HardwareProfile& machine) {
 
 Bytes usable_memory(const HardwareProfile& machine) {
   constexpr Bytes kMostOfTheSystem{8'000'000'000};
-  const Bytes all = machine.host.memory.value;
+  const Bytes all = whole_memory(machine);
   return all - std::min(Bytes{all.count / 10}, kMostOfTheSystem);
 }
 

@@ -1,10 +1,12 @@
 #include "longhaul/run/run_machine.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "longhaul/core/error.h"
 #include "longhaul/hardware/assumed.h"
 #include "longhaul/hardware/profile_file.h"
+#include "longhaul/io/file_system.h"
 
 namespace longhaul {
 namespace {
@@ -53,15 +55,37 @@ std::optional<RunMachine> find_machine(const RunConfig& config, DeviceKind kind,
                            kind == DeviceKind::kCuda ? "cuda" : "host"));
 }
 
+bool is_here(const RunMachine& machine, const Environment& environment) {
+  const DeviceProfile& device = machine.profile.device;
+  return machine.is_assumed || device.name == environment.device_name(device.kind);
+}
+
 RunMachine assume_machine(DeviceKind kind, Bytes device_memory, const Environment& environment) {
-  const bool is_host = kind == DeviceKind::kHost;
+  // As measured profiles have it: half of the main memory is a processor's.
+  const Bytes own = kind == DeviceKind::kHost ? Bytes{environment.memory.count / 2} : Bytes{};
   return {.profile = assumed_profile({.device = kind,
-                                      .device_memory = is_host ? environment.memory : device_memory,
-                                      .host_memory = environment.memory,
+                                      .device_memory = std::max(own, device_memory),
+                                      .host_memory = environment.memory - own,
                                       .cores = environment.cores,
                                       .has_fast_bf16 = environment.has_fast_bf16()}),
           .source = "assumed figures, nothing was measured; `longhaul profile` measures",
           .is_assumed = true};
+}
+
+void warn_of_ram_disks(const RunConfig& config, const std::string& file, LogSink& log) {
+  for (const DiskLimit& disk : config.limits.disk) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(disk.path, ignored)) continue;  // the run says so
+    const std::string memory = memory_file_system(disk.path);
+    if (memory.empty()) continue;
+    log.write(LogLevel::kWarning,
+              concat(file,
+                     ": limits.disk: ",
+                     disk.path,
+                     ": is a RAM disk (",
+                     memory,
+                     "): what a plan puts there takes main memory; name a folder on a disk"));
+  }
 }
 
 }  // namespace longhaul

@@ -116,10 +116,22 @@ class AutoRun {
 // This machine has what it has, whatever a profile or a run says.
 void fit_to_machine(const Environment& environment, HardwareProfile& machine) {
   if (environment.memory.count == 0) return;
-  machine.host.memory.value = std::min(machine.host.memory.value, environment.memory);
+  Bytes left = environment.memory;
   if (machine.device.kind == DeviceKind::kHost) {
-    machine.device.memory.value = std::min(machine.device.memory.value, environment.memory);
+    Bytes& own = machine.device.memory.value;
+    own = std::min(own, Bytes{left.count / 2});
+    left = left - own;
   }
+  machine.host.memory.value = std::min(machine.host.memory.value, left);
+}
+
+// Device and host of this processor are the same memory, and a part of any size may be either's
+// where the run does not say: AutoRun sees to the sum.
+void share_memory(const RunConfig& config, Problem& problem) {
+  if (problem.machine.device.kind != DeviceKind::kHost) return;
+  const Bytes memory = usable_memory(problem.machine);
+  if (!config.device.memory) problem.caps.bytes[index_of(Tier::kDevice)] = memory;
+  if (!config.limits.host_memory) problem.caps.bytes[index_of(Tier::kHost)] = memory;
 }
 
 void warn_of_caps(const RunConfig& config, const Environment& environment, LogSink& log) {
@@ -198,6 +210,7 @@ RunPlan make_run_plan(const RunConfig& config,
   run.problem.rules.sequence = work.sequence;
   const int threads = static_cast<int>(*config.device.threads);
   run.problem.rules.update_threads = threads;
+  if (is_auto && is_here(machine, environment)) share_memory(config, run.problem);
   if (is_auto) {
     run.judgement = AutoRun(run.problem, work, threads).plan();
     run.plan = run.judgement->plan;

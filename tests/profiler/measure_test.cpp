@@ -12,6 +12,7 @@
 #include "longhaul/core/error.h"
 #include "longhaul/hardware/profile_file.h"
 #include "longhaul/io/file_system.h"
+#include "longhaul/run/environment.h"
 
 #include "support/temporary_folder.h"
 
@@ -84,6 +85,7 @@ TEST(MeasureMachine, FillsAProfileThatReadsBack) {
   const int cores = profile.host.cores.value;
   EXPECT_EQ(profile.host.optimizer.points.back().at, cores > 1 ? cores : 0);
   EXPECT_EQ(profile.host.memory.spread, 0.0);
+  EXPECT_EQ(profile.host.memory.value + profile.device.memory.value, probe_environment().memory);
   ASSERT_EQ(profile.storage.disks.size(), 1U);
   const DiskProfile& disk = profile.storage.disks[0];
   EXPECT_EQ(disk.name, folder.path().string());

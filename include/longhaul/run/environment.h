@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "longhaul/core/device_kind.h"
 #include "longhaul/core/json.h"
 #include "longhaul/core/units.h"
 
@@ -22,9 +23,14 @@ struct Environment {
   std::optional<Bytes> pin_limit;         // RLIMIT_MEMLOCK; empty: unlimited
   std::string system;                     // "Linux 6.1.0 x86_64"
   std::string gpu_driver;                 // "580.65.06"; empty without one
+  std::string gpu;                        // "NVIDIA H100 PCIe", as its driver calls the first one
   int cuda_devices = 0;                   // that CUDA finds; probed by what links CUDA
 
   bool has_feature(const std::string& name) const;
+  // Of what computes: the processor or the GPU; empty where it is not known.
+  const std::string& device_name(DeviceKind kind) const {
+    return kind == DeviceKind::kCuda ? gpu : cpu;
+  }
   // bf16 products at full rate: AVX512_BF16 or AMX.
   bool has_fast_bf16() const;
 };

@@ -20,7 +20,8 @@ Problem make_problem(const RunConfig& config, Model model, const HardwareProfile
 // The same of a run that is only thought of: without limits.disk every disk of `machine` is used.
 Problem make_problem_with_disks(RunConfig config, Model model, const HardwareProfile& machine);
 
-// Of the host's memory what is not the system's.
+// Of main memory, where the device is the processor with what is the device's, what is not the
+// system's.
 Bytes usable_memory(const HardwareProfile& machine);
 
 // A model folder with or without weights, or its config.json. Throws IoError, FormatError.

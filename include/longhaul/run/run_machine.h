@@ -22,7 +22,13 @@ struct RunMachine {
 // `kind`. Throws ConfigError and IoError for the file that the key names.
 std::optional<RunMachine> find_machine(const RunConfig& config, DeviceKind kind, LogSink& log);
 
+// Whether what is measured here is true of it: it is this machine's device, by name.
+bool is_here(const RunMachine& machine, const Environment& environment);
+
 // Without a profile: the sizes of this machine, every rate assumed. `device_memory` is a GPU's.
 RunMachine assume_machine(DeviceKind kind, Bytes device_memory, const Environment& environment);
+
+// Warns of folders of limits.disk that lie in main memory. `file`: of the settings.
+void warn_of_ram_disks(const RunConfig& config, const std::string& file, LogSink& log);
 
 }  // namespace longhaul
