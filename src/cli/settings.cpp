@@ -20,6 +20,22 @@ RunConfig load_run_config(const std::string& file, const std::vector<std::string
   return parse_run_config(document);
 }
 
+bool is_run_file(const std::string& subject) {
+  return subject.ends_with(".yaml") || subject.ends_with(".yml");
+}
+
+RunConfig load_subject(const std::string& subject, const std::vector<std::string>& overrides) {
+  if (is_run_file(subject)) return load_run_config(subject, overrides);
+  Document document = parse_document("", "command line");
+  std::vector<std::string> settings{
+      "model=" + subject, "output=none", "data.train=none", "plan=auto"};
+  settings.insert(settings.end(), overrides.begin(), overrides.end());
+  apply_overrides(document, settings);
+  RunConfig config = parse_run_config(document);
+  config.data.train.clear();
+  return config;
+}
+
 RunConfig make_model_config(std::vector<std::string> given,
                             const std::vector<std::string>& overrides) {
   Document document = parse_document("", "command line");

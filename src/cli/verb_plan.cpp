@@ -4,7 +4,9 @@
 #include "longhaul/hardware/profile_file.h"
 #include "longhaul/io/atomic_file.h"
 #include "longhaul/plan/plan_file.h"
+#include "longhaul/planner/auto_plan.h"
 #include "longhaul/report/plan_page.h"
+#include "longhaul/run/model_times.h"
 #include "longhaul/run/plan_problem.h"
 #include "longhaul/run/resolve.h"
 #include "longhaul/run/run_machine.h"
@@ -24,38 +26,23 @@ struct PlanArguments {
   std::vector<std::string> overrides;
 };
 
-bool is_run(const PlanArguments& arguments) {
-  return arguments.subject.ends_with(".yaml") || arguments.subject.ends_with(".yml");
-}
-
-// A model alone is a run with the defaults.
-RunConfig config_of(const PlanArguments& arguments) {
-  const std::string& subject = arguments.subject;
-  if (is_run(arguments)) return load_run_config(subject, arguments.overrides);
-  Document document = parse_document("", "command line");
-  std::vector<std::string> settings{
-      "model=" + subject, "output=none", "data.train=none", "plan=auto"};
-  settings.insert(settings.end(), arguments.overrides.begin(), arguments.overrides.end());
-  apply_overrides(document, settings);
-  return parse_run_config(document);
-}
-
 // The file that is named, else what is known of this machine.
-HardwareProfile hardware_of(const PlanArguments& arguments,
-                            const RunConfig& config,
-                            Console& console) {
-  if (!arguments.hardware.empty()) return load_hardware(arguments.hardware);
-  if (config.hardware) return load_hardware(*config.hardware);
+RunMachine machine_of(const PlanArguments& arguments,
+                      const RunConfig& config,
+                      const Environment& environment,
+                      Console& console) {
+  if (!arguments.hardware.empty()) return {load_hardware(arguments.hardware), arguments.hardware};
+  if (config.hardware) return {load_hardware(*config.hardware), *config.hardware};
   const DeviceKind kind = config.device.kind.value_or(DeviceKind::kHost);
-  if (auto machine = find_machine(config, kind, console)) return machine->profile;
+  if (auto machine = find_machine(config, kind, console)) return std::move(*machine);
   if (kind == DeviceKind::kCuda) {
     throw ConfigError(
         "plan: no GPU to plan for: expected --hardware FILE or the key hardware; "
         "configs/hardware has machines to begin with");
   }
-  RunMachine machine = assume_machine(kind, {}, probe_environment());
+  RunMachine machine = assume_machine(kind, {}, environment);
   console.write(LogLevel::kWarning, machine.source);
-  return machine.profile;
+  return machine;
 }
 
 // Of a run, with the micro-batches that `train` takes.
@@ -73,13 +60,16 @@ Problem problem_of_run(RunConfig config, const Model& model, const HardwareProfi
 }
 
 void show_plan(const PlanArguments& arguments, Program& program) {
-  const RunConfig config = config_of(arguments);
-  const HardwareProfile machine = hardware_of(arguments, config, program.console);
-  Model model = load_model_shape(config.model, precision_of(config, machine));
+  const RunConfig config = load_subject(arguments.subject, arguments.overrides);
+  warn_of_ram_disks(config, arguments.subject, program.console);
+  const Environment environment = probe_environment();
+  const RunMachine machine = machine_of(arguments, config, environment, program.console);
+  Model model = load_model_shape(config.model, precision_of(config, machine.profile));
   const std::string family = model.family;
-  const Problem problem = is_run(arguments)
-                              ? problem_of_run(config, model, machine)
-                              : make_problem_with_disks(config, std::move(model), machine);
+  Problem problem = is_run_file(arguments.subject)
+                        ? problem_of_run(config, model, machine.profile)
+                        : make_problem_with_disks(config, std::move(model), machine.profile);
+  if (is_here(machine, environment)) add_kept_times(problem, environment, program.console);
   if (arguments.is_curve) {
     const bool is_open = !config.batch.tokens_per_micro_batch;
     program.console.print(curve_page(

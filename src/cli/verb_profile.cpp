@@ -15,6 +15,8 @@ namespace longhaul {
 namespace {
 
 struct ProfileArguments {
+  std::string subject;
+  std::vector<std::string> overrides;
   std::string output;
   std::string device = "host";
   std::string disk_size;
@@ -69,32 +71,61 @@ void measure(const ProfileArguments& arguments, Program& program) {
   program.console.print(concat(machine_page(profile), "\nThe profile is in ", file.string(), "\n"));
 }
 
+// The nodes of a model, kept where plans look for them.
+void measure_subject(const ProfileArguments& arguments, Program& program) {
+  const RunConfig config = load_subject(arguments.subject, arguments.overrides);
+  catch_signals();
+  ProfileProgress progress(program.console);
+  const ModelTimes times = load_training_half()->profile_model(
+      config, std::ref(progress), {program.console, program.stop});
+  program.console.clear_status();
+  const std::string file = keep_model_times(times);
+  program.console.print(concat(model_times_page(times), "\nThe profile is in ", file, "\n"));
+}
+
 }  // namespace
 
 void add_profile(CLI::App& app, Program& program) {
   auto arguments = std::make_shared<ProfileArguments>();
   CLI::App* verb = app.add_subcommand("profile", "Measure this machine: what plans are made from");
+  CLI::Option* subject = verb->add_option(
+      "RUN.yaml|MODEL", arguments->subject, "Measure only what the nodes of this model take here");
   verb->add_option("--output",
                    arguments->output,
                    "The file to write; by default where `plan: auto` looks for it")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->excludes(subject);
   verb->add_option("--disk",
                    arguments->request.disks,
                    "A folder on a disk to measure; may be repeated; by default the current one")
       ->type_name("FOLDER")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->excludes(subject);
   verb->add_option("--disk-size",
                    arguments->disk_size,
                    "What is written to each of them for the time of the test (4GiB)")
-      ->type_name("SIZE");
+      ->type_name("SIZE")
+      ->excludes(subject);
   verb->add_option("--device", arguments->device, "What computes: host or cuda")
-      ->check(CLI::IsMember({"host", "cuda"}));
+      ->check(CLI::IsMember({"host", "cuda"}))
+      ->excludes(subject);
   verb->add_option("--seconds", arguments->request.seconds, "How long it takes, about (90)")
-      ->check(CLI::Range(1.0, 3600.0));
+      ->check(CLI::Range(1.0, 3600.0))
+      ->excludes(subject);
+  add_overrides(*verb, arguments->overrides);
   verb->footer(
       "Measures while nothing else runs. Every figure of the file says how it was found; it may\n"
-      "be edited. Give it to `longhaul plan --hardware FILE`.");
-  verb->callback([arguments, &program] { measure(*arguments, program); });
+      "be edited. Give it to `longhaul plan --hardware FILE`. With a run or a model, which "
+      "`train`\n"
+      "measures itself the first time, some seconds; the machine is not measured then.");
+  verb->callback([arguments, &program] {
+    if (arguments->subject.empty()) {
+      if (!arguments->overrides.empty()) throw ConfigError("--set: expected a run or a model too");
+      measure(*arguments, program);
+    } else {
+      measure_subject(*arguments, program);
+    }
+  });
 }
 
 }  // namespace longhaul

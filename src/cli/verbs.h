@@ -45,6 +45,10 @@ void add_overrides(CLI::App& verb, std::vector<std::string>& overrides);
 
 // The settings of a run file with overrides.
 RunConfig load_run_config(const std::string& file, const std::vector<std::string>& overrides);
+// What a verb is asked about: a run file, or else a model folder or a config.json: a run with the
+// defaults, without data.
+bool is_run_file(const std::string& subject);
+RunConfig load_subject(const std::string& subject, const std::vector<std::string>& overrides);
 // The settings for the use of a model, all from overrides. `given` are settings of operands.
 RunConfig make_model_config(std::vector<std::string> given,
                             const std::vector<std::string>& overrides);

@@ -5,6 +5,7 @@
 
 #include "longhaul/core/error.h"
 #include "longhaul/graph/cost.h"
+#include "longhaul/models/model.h"
 
 #include "node_times.h"
 
@@ -98,7 +99,9 @@ class Collector {
 double measure_launch(const Machine& machine) {
   const Model model = make_probe(kTiny, Precision::kBF16);
   const auto nodes =
-      time_nodes(machine, model, Precision::kBF16, shape_of(kTiny), kTiny.tokens, {.seconds = 0.2});
+      time_nodes(machine,
+                 {.graph = model.graph, .shape = shape_of(kTiny), .sequence = kTiny.tokens},
+                 {.seconds = 0.2});
   Samples times;
   for (std::size_t n = 0; n < nodes.size(); ++n) {
     const Node& node = model.graph.nodes[n];
@@ -126,12 +129,10 @@ int measure_precision(const Machine& machine,
     const Stopwatch one;
     int passes = 1;
     try {
-      const auto nodes = time_nodes(machine,
-                                    model,
-                                    precision,
-                                    shape,
-                                    shape.tokens,
-                                    {.seconds = left / 5.0, .least = 3, .most = 15});
+      const auto nodes = time_nodes(
+          machine,
+          {.graph = model.graph, .precision = precision, .shape = shape, .sequence = shape.tokens},
+          {.seconds = left / 5.0, .least = 3, .most = 15});
       passes += static_cast<int>(nodes.front().forward.size());
       collect.add(model.graph, shape, nodes);
     } catch (const DoesNotFit&) {

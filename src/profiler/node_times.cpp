@@ -29,14 +29,19 @@ bool is_computed(const Op& op) {
   }
 }
 
-// The ops that compute, with the buffers that they use.
+// The ops that compute, of all blocks or of some, with the buffers that they use.
 class ComputedPart {
  public:
-  explicit ComputedPart(const Schedule& whole) : whole_(whole), buffers_(whole.buffers().size()) {
+  ComputedPart(const Schedule& whole, const std::vector<BlockId>& blocks)
+      : whole_(whole), buffers_(whole.buffers().size()) {
+    const auto is_wanted = [&](const Op& op) {
+      return blocks.empty() || !op.block.exists() ||
+             std::find(blocks.begin(), blocks.end(), op.block) != blocks.end();
+    };
     std::vector<OpId> ids(whole.ops().size());
     for (std::size_t i = 0; i < whole.ops().size(); ++i) {
       const Op& op = whole.ops()[i];
-      if (!is_computed(op)) continue;
+      if (!is_computed(op) || !is_wanted(op)) continue;
       std::vector<OpId> after;
       for (const OpId before : whole.after(make_id<OpId>(i))) {
         if (ids[before.index()].exists()) after.push_back(ids[before.index()]);
@@ -84,12 +89,13 @@ std::vector<std::int32_t> order_of(const std::vector<std::int32_t>& keys) {
 }
 
 // A micro-batch of random words, by tensor of the graph.
-std::map<TensorId, std::vector<std::int32_t>> make_inputs(const Model& model,
+std::map<TensorId, std::vector<std::int32_t>> make_inputs(const ModelGraph& graph,
                                                           const BatchShape& shape,
                                                           std::int64_t sequence) {
-  const BatchInputs& inputs = model.graph.inputs;
+  const BatchInputs& inputs = graph.inputs;
   const Philox numbers(11, 0);
-  const auto vocabulary = static_cast<std::uint64_t>(model.vocabulary);
+  const auto vocabulary =
+      static_cast<std::uint64_t>(std::get<HeadLoss>(graph.nodes.back().kind).rows);
   std::vector<std::int32_t> ids;
   std::vector<std::int32_t> positions;
   std::vector<std::int32_t> segments{0};
@@ -136,15 +142,17 @@ void collect(const Schedule& schedule, const Timeline& timeline, std::vector<Nod
 }  // namespace
 
 std::vector<NodeSamples> time_nodes(const Machine& machine,
-                                    const Model& model,
-                                    Precision precision,
-                                    const BatchShape& shape,
-                                    std::int64_t sequence,
+                                    const NodeTrial& trial,
                                     const Effort& effort) {
-  const StateFormat format = adamw_format(precision);
+  const ModelGraph& graph = trial.graph;
+  const StateFormat format = adamw_format(trial.precision);
+  BatchShape shape = trial.shape;
+  shape.micro_batches = 1;
+  shape.max_segments =
+      std::max(shape.max_segments, (shape.tokens + trial.sequence - 1) / trial.sequence);
   const LoweredPass pass =
-      lower(model.graph, format, Plan{}, shape, Pass::kTrain, {machine.kind, machine.threads});
-  ComputedPart part(pass.schedule);
+      lower(graph, format, Plan{}, shape, Pass::kTrain, {machine.kind, machine.threads});
+  ComputedPart part(pass.schedule, trial.blocks);
   Caps caps;
   caps.bytes[0] = machine.device_memory;
   caps.bytes[1] = machine.host_memory;
@@ -157,7 +165,7 @@ std::vector<NodeSamples> time_nodes(const Machine& machine,
     device->write({Tier::kHost, placed.offsets[own.index()]},
                   {static_cast<const std::byte*>(data), size});
   };
-  const auto inputs = make_inputs(model, shape, sequence);
+  const auto inputs = make_inputs(graph, shape, trial.sequence);
   for (const StagedInput& staged : pass.inputs) {
     const std::vector<std::int32_t>& values = inputs.at(staged.tensor);
     write(staged.host, values.data(), values.size() * sizeof(values[0]));
@@ -165,9 +173,9 @@ std::vector<NodeSamples> time_nodes(const Machine& machine,
   const StepScalars scalars{.inverse_target_tokens = 1.0F / static_cast<float>(shape.tokens)};
   write(pass.scalars, &scalars, sizeof(scalars));
 
-  const auto table = make_op_table(machine.kind, model.graph, format, shape);
+  const auto table = make_op_table(machine.kind, graph, format, shape);
   Executor executor(placed, *device, *table);
-  std::vector<NodeSamples> nodes(model.graph.nodes.size());
+  std::vector<NodeSamples> nodes(graph.nodes.size());
   run_passes(executor, effort, machine.context, [&](const Timeline& timeline) {
     collect(placed.schedule, timeline, nodes);
   });

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "longhaul/models/model.h"
+#include "longhaul/graph/model_graph.h"
 #include "longhaul/optim/state_format.h"
 
 #include "trial.h"
@@ -18,13 +18,20 @@ struct NodeSamples {
   Samples backward;
 };
 
-// Per node of the graph. Sequences of `sequence` tokens fill the micro-batch. Throws DoesNotFit or
-// OutOfMemory when the machine's memory is too small.
+// What is timed.
+struct NodeTrial {
+  const ModelGraph& graph;
+  Precision precision = Precision::kBF16;
+  BatchShape shape;
+  std::int64_t sequence = 0;  // tokens; such sequences fill the micro-batch
+  // Of these blocks, what the others would have written is made up; none: all of the graph.
+  std::vector<BlockId> blocks = {};
+};
+
+// Per node of the graph; nothing of blocks that are not timed. Throws DoesNotFit or OutOfMemory
+// when the machine's memory is too small.
 std::vector<NodeSamples> time_nodes(const Machine& machine,
-                                    const Model& model,
-                                    Precision precision,
-                                    const BatchShape& shape,
-                                    std::int64_t sequence,
+                                    const NodeTrial& trial,
                                     const Effort& effort);
 
 }  // namespace longhaul

@@ -116,4 +116,19 @@ std::string machine_page(const HardwareProfile& machine) {
                            share_in_words(widest_spread(machine))));
 }
 
+std::string model_times_page(const ModelTimes& times) {
+  std::ostringstream page;
+  page << times.device << ", " << times.threads << (times.threads == 1 ? " thread, " : " threads, ")
+       << (times.precision == Precision::kBF16 ? "bf16, " : "fp32, ") << times.tokens
+       << " tokens in sequences of " << times.sequence << '\n';
+  std::size_t width = 0;
+  for (const auto& [work, node] : times.nodes) width = std::max(width, work.size());
+  for (const auto& [work, node] : times.nodes) {
+    page << "  " << std::left << std::setw(static_cast<int>(width) + 2) << work << "forward "
+         << std::setw(10) << to_string(node.forward) << "backward " << std::setw(10)
+         << to_string(node.backward) << "spread " << share_in_words(node.spread) << '\n';
+  }
+  return page.str();
+}
+
 }  // namespace longhaul

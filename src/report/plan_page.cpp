@@ -88,6 +88,7 @@ void add_speed(const PlanStory& story, const Judgement& best, Page& page) {
         concat(*story.steps, " steps: ", to_string(best.step * static_cast<double>(*story.steps))));
   }
   page.row("lanes", lanes_in_words(best));
+  if (story.plan.bounds.merged.value == 0.0) return;  // a plan that was given
   page.row("bounds",
            concat(percent(best.step.value / story.plan.bounds.merged.value - 1.0),
                   " above what no plan goes below"));
@@ -196,34 +197,38 @@ Json judgement_json(const Judgement& judgement) {
                             {"ops", Json(static_cast<std::int64_t>(judgement.ops))}});
 }
 
+void judge_given(const Plan& given, PlanStory& story) {
+  Judgement judgement = judge(story.problem, given);
+  const Caps& caps = story.problem.caps;
+  if (judgement.fits(caps)) {
+    story.plan.best = std::move(judgement);
+    return;
+  }
+  for (const Tier tier : {Tier::kDevice, Tier::kHost, Tier::kDisk}) {
+    const std::size_t t = index_of(tier);
+    if (judgement.peak[t] <= caps.bytes[t]) continue;
+    story.plan.refusal += concat(story.plan.refusal.empty() ? "" : "; ",
+                                 name_of(tier),
+                                 " memory: this plan takes ",
+                                 to_string(judgement.peak[t]),
+                                 ", the cap is ",
+                                 to_string(caps.bytes[t]));
+  }
+}
+
 }  // namespace
 
 PlanStory tell_plan(const std::string& model,
                     const Problem& problem,
                     const std::optional<Plan>& given) {
   PlanStory story{.model = model, .problem = problem};
-  story.plan = make_auto_plan(problem);
   if (given) {
-    Judgement judgement = judge(problem, *given);
-    story.plan.best.reset();
-    if (judgement.fits(problem.caps)) {
-      story.plan.best = std::move(judgement);
-    } else {
-      for (const Tier tier : {Tier::kDevice, Tier::kHost, Tier::kDisk}) {
-        const std::size_t t = index_of(tier);
-        if (judgement.peak[t] <= problem.caps.bytes[t]) continue;
-        story.plan.refusal += concat(story.plan.refusal.empty() ? "" : "; ",
-                                     name_of(tier),
-                                     " memory: this plan takes ",
-                                     to_string(judgement.peak[t]),
-                                     ", the cap is ",
-                                     to_string(problem.caps.bytes[t]));
-      }
-      return story;
-    }
+    judge_given(*given, story);
+    return story;
   }
+  story.plan = make_auto_plan(problem);
   story.changes = story.plan.best ? what_would_help(problem, story.plan) : what_would_fit(problem);
-  if (problem.clips && story.plan.best && !given) {
+  if (problem.clips && story.plan.best) {
     Problem unclipped = problem;
     unclipped.clips = false;
     if (const AutoPlan other = make_auto_plan(unclipped); other.best) {
@@ -241,7 +246,9 @@ std::string plan_page(const PlanStory& story) {
                   parameter_count(story.problem.graph) / 1000000,
                   " million parameters, ",
                   story.problem.format.precision == Precision::kBF16 ? "bf16" : "fp32"));
-  page.row("machine", story.problem.machine.name);
+  page.row("machine",
+           concat(story.problem.machine.name,
+                  story.problem.measured.nodes.empty() ? "" : "; the model's nodes as measured"));
   if (!story.plan.best) {
     page.row("fits", "no: " + story.plan.refusal);
     add_changes(story, page);
@@ -276,11 +283,14 @@ Json plan_json(const PlanStory& story) {
       {"model", Json(story.model)},
       {"parameters", Json(parameter_count(story.problem.graph))},
       {"machine", Json(story.problem.machine.name)},
+      {"nodes_are_measured", Json(!story.problem.measured.nodes.empty())},
       {"fits", Json(story.plan.best.has_value())},
       {"tokens_per_step", Json(tokens_of(story.problem))},
       {"tokens_per_micro_batch", Json(story.problem.shape.tokens)},
-      {"bound_seconds", Json(story.plan.bounds.merged.value)},
   };
+  if (story.plan.bounds.merged.value > 0.0) {
+    members.emplace_back("bound_seconds", Json(story.plan.bounds.merged.value));
+  }
   if (story.steps) members.emplace_back("steps", Json(*story.steps));
   if (story.unclipped) {
     members.emplace_back("step_seconds_without_clipping", Json(story.unclipped->value));

@@ -172,6 +172,16 @@ RunMachine machine_of(const RunConfig& config,
   return std::move(*machine);
 }
 
+// Seconds of nodes, where the machine is this one: those of `work`, or those that were kept.
+void add_times(const RunWork& work, const Environment& environment, LogSink& log, RunPlan& run) {
+  const std::optional<ModelTimesKey> key = model_times_key(run.problem, environment);
+  if (!key) return;
+  std::optional<ModelTimes> times = work.times;
+  if (!times) times = find_model_times(*key, log);
+  if (times) run.problem.measured = model_profile(run.problem, *times);
+  if (!times || !is_of_sequence(*times, work.sequence)) run.unmeasured = key;
+}
+
 }  // namespace
 
 Plan load_run_plan(const RunConfig& config, const ModelGraph& graph, const BatchShape& shape) {
@@ -210,7 +220,10 @@ RunPlan make_run_plan(const RunConfig& config,
   run.problem.rules.sequence = work.sequence;
   const int threads = static_cast<int>(*config.device.threads);
   run.problem.rules.update_threads = threads;
-  if (is_auto && is_here(machine, environment)) share_memory(config, run.problem);
+  if (is_here(machine, environment)) {
+    add_times(work, environment, log, run);
+    if (is_auto) share_memory(config, run.problem);
+  }
   if (is_auto) {
     run.judgement = AutoRun(run.problem, work, threads).plan();
     run.plan = run.judgement->plan;

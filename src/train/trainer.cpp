@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 
 #include "longhaul/core/error.h"
 #include "longhaul/core/thread_pool.h"
@@ -14,6 +13,7 @@
 #include "longhaul/train/model_files.h"
 
 #include "listeners.h"
+#include "plan_run.h"
 #include "summary.h"
 #include "text_side.h"
 #include "torch_libraries.h"
@@ -34,17 +34,6 @@ DataSources sources_of(const DataConfig& data) {
 
 DType dtype_of(Precision precision) {
   return precision == Precision::kF32 ? DType::kF32 : DType::kBF16;
-}
-
-// The average over tokens of the length of their sequence.
-std::int64_t mean_sequence(const std::vector<std::int64_t>& lengths) {
-  double tokens = 0.0;
-  double squares = 0.0;
-  for (const std::int64_t length : lengths) {
-    tokens += static_cast<double>(length);
-    squares += static_cast<double>(length) * static_cast<double>(length);
-  }
-  return std::max<std::int64_t>(1, std::llround(squares / std::max(tokens, 1.0)));
 }
 
 }  // namespace
@@ -146,14 +135,18 @@ void Trainer::make_engine() {
   evaluation.micro_batches = 1;
   Model model = make_model(source_, dtype_of(precision));
   tile_head(model.graph, config_.batch.head_tile_rows.value_or(0));
-  observer_.on_progress({"planning", 0, 0, ""});
   RunWork work{.training = shape,
                .evaluation = evaluation,
                .sequence = mean_sequence(lengths_of(data_.train))};
   if (config_.device.kind == DeviceKind::kCuda) {
     work.device_memory = probe_cuda_device(0).free_for_arena();
   }
-  plan_ = make_run_plan(config_, model.graph, work, probe_environment(), context_.log);
+  plan_ = plan_run(
+      config_,
+      model.graph,
+      std::move(work),
+      [&](const Progress& progress) { observer_.on_progress(progress); },
+      context_);
   EngineOptions options{.format = adamw_format(precision),
                         .plan = plan_.plan,
                         .passes = {{Pass::kTrain, shape}, {Pass::kEvaluate, evaluation}},
@@ -200,14 +193,12 @@ void Trainer::add_listeners() {
   listeners_.push_back(make_metrics_listener(folder_, progression_.step, observer_));
   listeners_.push_back(make_lanes_listener(folder_, *engine_));
   if (plan_.judgement && !plan_.machine.empty()) {
-    listeners_.push_back(make_prediction_listener(
-        {.engine = *engine_,
-         .folder = folder_,
-         .predicted = {plan_.judgement->step, plan_.judgement->busy},
-         .advice = plan_.is_assumed
-                       ? "its figures are assumed, `longhaul profile` measures them"
-                       : concat("`longhaul profile` measures it again (now ", plan_.machine, ")"),
-         .observer = observer_}));
+    listeners_.push_back(
+        make_prediction_listener({.engine = *engine_,
+                                  .folder = folder_,
+                                  .predicted = {plan_.judgement->step, plan_.judgement->busy},
+                                  .advice = advice_on_drift(plan_),
+                                  .observer = observer_}));
   }
   if (data_.held_out.size() > 0) {
     listeners_.push_back(make_evaluation_listener({.engine = *engine_,

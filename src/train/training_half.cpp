@@ -13,6 +13,7 @@
 
 #include "evaluator.h"
 #include "generator.h"
+#include "plan_run.h"
 #include "text_side.h"
 #include "torch_libraries.h"
 #include "trainer.h"
@@ -85,6 +86,12 @@ class TorchTrainingHalf final : public TrainingHalf {
                           const std::function<void(const Progress&)>& on_progress,
                           const CallContext& context) override {
     return measure_machine(request, on_progress, context);
+  }
+
+  ModelTimes profile_model(const RunConfig& config,
+                           const std::function<void(const Progress&)>& on_progress,
+                           const CallContext& context) override {
+    return measure_run_model(resolve(config, probe_training_environment()), on_progress, context);
   }
 };
 

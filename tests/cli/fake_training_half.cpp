@@ -136,6 +136,19 @@ class FakeHalf final : public TrainingHalf {
     return profile;
   }
 
+  ModelTimes profile_model(const RunConfig& config,
+                           const std::function<void(const Progress&)>& on_progress,
+                           const CallContext& /*context*/) override {
+    on_progress({"measuring the model", 0, 0, ""});
+    return {
+        .version = "1",
+        .device = config.data.train.empty() ? "a device without data" : "a device",
+        .threads = 2,
+        .tokens = config.batch.tokens_per_micro_batch.value_or(2048),
+        .sequence = 77,
+        .nodes = {{"linear 64 -> 32", {{0.001}, {0.002}, 0.05}}, {"add 64", {{0.0001}, {}, 0.01}}}};
+  }
+
  private:
   static Evaluation evaluation() {
     return {.loss = 1.5, .samples = 60, .target_tokens = 3400, .time = {2.0}};

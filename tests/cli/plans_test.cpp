@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "longhaul/core/json.h"
+#include "longhaul/io/file_system.h"
 
 #include "small_run.h"
 
@@ -108,6 +109,69 @@ TEST_F(Plans, GoByTheProfileOfThisMachine) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("warning: the profile of this machine is not used"));
   EXPECT_THAT(outcome.out, HasSubstr("machine: assumed figures"));
+}
+
+// The nodes of the model are measured by the first run, and by the next one if the file is damaged.
+TEST_F(Plans, GoByWhatTheModelTakesOnThisMachine) {
+  const Words train{"train", run_file(), "--set", "resume=never", "--set", "plan=auto"};
+  const Words plan{"plan", run_file(), "--set", "plan=auto"};
+  const std::string measured = "the model's nodes as measured";
+  EXPECT_THAT(run(plan).out, Not(HasSubstr(measured)));
+
+  test::Outcome outcome = run(train);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("what the nodes of the model take was measured in "));
+  EXPECT_THAT(outcome.out, HasSubstr("seconds of the model's nodes: measured on this device"));
+  const auto files = std::filesystem::directory_iterator(folder_ / "cache/longhaul/models");
+  const std::string file = files->path().string();
+  EXPECT_THAT(outcome.err, HasSubstr("kept in " + file));
+  EXPECT_THAT(file, HasSubstr("fp32-32-tokens-"));
+  EXPECT_THAT(run(plan).out, HasSubstr(measured));
+
+  outcome = run(train);
+  EXPECT_THAT(outcome.err, Not(HasSubstr("measured")));
+  EXPECT_THAT(outcome.out, HasSubstr("measured on this device"));
+  // Micro-batches of another size are another measurement.
+  EXPECT_THAT(
+      run({"plan", run_file(), "--set", "plan=auto", "--set", "batch.tokens_per_micro_batch=64"})
+          .out,
+      Not(HasSubstr(measured)));
+
+  test::write_bytes(file, "{}");
+  outcome = run(train);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err,
+              HasSubstr("warning: what was measured of this model is not used: " + file));
+  EXPECT_THAT(outcome.err, HasSubstr("kept in " + file));
+  EXPECT_THAT(run(plan).out, HasSubstr(measured));
+}
+
+TEST_F(Plans, AreMadeAfterTheModelWasMeasuredByItself) {
+  const test::Outcome outcome = run({"profile", run_file()});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("1 thread, fp32, 32 tokens in sequences of "));
+  EXPECT_THAT(outcome.out, HasSubstr("swiglu "));
+  EXPECT_THAT(run({"train", run_file(), "--set", "plan=auto"}).err, Not(HasSubstr("was measured")));
+}
+
+// Another machine's figures, by name, and this one's: they do not mix.
+TEST_F(Plans, ForAnotherMachineDoNotUseWhatWasMeasuredHere) {
+  ASSERT_EQ(run({"profile", run_file()}).exit_code, 0);
+  const std::string other = LONGHAUL_SOURCE_DIR "/configs/hardware/emulated_two_cores.yaml";
+  EXPECT_THAT(run({"plan", run_file(), "--set", "plan=auto", "--hardware", other}).out,
+              Not(HasSubstr("as measured")));
+}
+
+TEST_F(Plans, WarnOfADiskInMemory) {
+  if (!std::filesystem::is_directory("/dev/shm") || memory_file_system("/dev/shm").empty()) {
+    GTEST_SKIP() << "no tmpfs on this machine";
+  }
+  const std::string disk = "limits.disk=[{path: /dev/shm, capacity: 16MiB}]";
+  const std::string warning =
+      "warning: " + run_file() + ": limits.disk: /dev/shm: is a RAM disk (tmpfs)";
+  for (const char* verb : {"plan", "train"}) {
+    EXPECT_THAT(run({verb, run_file(), "--set", disk}).err, HasSubstr(warning)) << verb;
+  }
 }
 
 TEST_F(Plans, AreNotMadeForAnotherKindOfDevice) {

@@ -78,6 +78,23 @@ TEST(ProfileVerb, SaysWhatIsWrongWithItsArguments) {
   EXPECT_THAT(outcome.err, HasSubstr("/proc/nowhere"));
 }
 
+TEST(ProfileVerb, MeasuresAModelWhereItIsTold) {
+  const TemporaryFolder folder;
+  const auto here = [&] { ::setenv("XDG_CACHE_HOME", folder.path().c_str(), 1); };
+  const Outcome outcome =
+      profile({"some/model", "--set", "batch.tokens_per_micro_batch=1024"}, here);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("a device without data, 2 threads, bf16, 1024 tokens"));
+  EXPECT_THAT(outcome.out, HasSubstr("linear 64 -> 32  forward 1.00 ms   backward 2.00 ms"));
+  EXPECT_THAT(outcome.out,
+              HasSubstr("The profile is in " +
+                        (folder.path() / "longhaul/models/bf16-1024-tokens-").string()));
+  EXPECT_FALSE(fs::exists(folder.path() / "longhaul/hardware.yaml"));
+  EXPECT_EQ(profile({"some/model", "--seconds", "3"}, here).exit_code, 2);
+  EXPECT_THAT(profile({"--set", "model=x"}, here).err,
+              HasSubstr("--set: expected a run or a model"));
+}
+
 TEST(ProfileVerb, StopsWithoutAFile) {
   const TemporaryFolder folder;
   const std::string file = (folder.path() / "here.yaml").string();

@@ -43,6 +43,21 @@ TEST(PlanPage, SaysWhatWouldFit) {
   EXPECT_THAT(page, HasSubstr("would fit"));
 }
 
+// Nothing is planned beside it.
+TEST(PlanPage, JudgesAGivenPlan) {
+  Problem problem = test::lohan_problem(test::gpt2_like(8, 4096, 32), 8, 1, 24, 1);
+  problem.caps.bytes[0] = {100'000'000'000};
+  const PlanStory story = tell_plan("gpt2", problem, Plan{});
+  ASSERT_TRUE(story.plan.best.has_value());
+  EXPECT_EQ(story.plan.best->plan, Plan{});
+  EXPECT_EQ(story.plan.best->step, judge(problem, Plan{}).step);
+  EXPECT_TRUE(story.changes.empty());
+  const std::string page = plan_page(story);
+  EXPECT_THAT(page, HasSubstr("fits        yes"));
+  EXPECT_THAT(page, testing::Not(HasSubstr("bounds")));
+  EXPECT_FALSE(plan_json(story).contains("bound_seconds"));
+}
+
 TEST(PlanPage, RefusesAGivenPlanByItsTier) {
   Problem problem = test::lohan_problem(test::gpt2_like(8, 4096, 32), 8, 1, 24, 1);
   problem.caps.bytes[0] = {6'000'000'000};

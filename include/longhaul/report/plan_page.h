@@ -20,7 +20,7 @@ struct PlanStory {
   std::optional<std::int64_t> steps;  // of the run
 };
 
-// Plans, and asks what would help. With `given` that plan is judged instead.
+// Plans, and asks what would help. With `given` that plan is judged instead, and nothing else.
 PlanStory tell_plan(const std::string& model,
                     const Problem& problem,
                     const std::optional<Plan>& given = {});

@@ -9,6 +9,7 @@
 #include "longhaul/graph/model_graph.h"
 #include "longhaul/planner/judge.h"
 #include "longhaul/run/environment.h"
+#include "longhaul/run/model_times.h"
 #include "longhaul/run/run_config.h"
 
 namespace longhaul {
@@ -24,6 +25,8 @@ struct RunWork {
   BatchShape evaluation;
   std::int64_t sequence = 0;  // tokens of the sequence that a token stands in, on average
   Bytes device_memory;        // of a GPU
+  // What the model's nodes take here, where that was just measured; else what was kept is found.
+  std::optional<ModelTimes> times;
 };
 
 struct RunPlan {
@@ -35,6 +38,9 @@ struct RunPlan {
   // nothing.
   std::string machine;
   bool is_assumed = false;
+  // Where the machine is this one and its times of the model's nodes are not known: what to
+  // measure.
+  std::optional<ModelTimesKey> unmeasured;
 };
 
 // `config` is resolved, the machine is this one. Every pass of an `auto` plan has been placed and

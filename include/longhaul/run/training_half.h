@@ -16,6 +16,7 @@
 #include "longhaul/core/units.h"
 #include "longhaul/hardware/profile.h"
 #include "longhaul/run/metrics.h"
+#include "longhaul/run/model_times.h"
 #include "longhaul/run/prediction.h"
 #include "longhaul/run/run_config.h"
 #include "longhaul/schedule/timeline.h"
@@ -156,6 +157,11 @@ class LONGHAUL_VISIBLE TrainingHalf {
   virtual HardwareProfile profile(const ProfileRequest& request,
                                   const std::function<void(const Progress&)>& on_progress,
                                   const CallContext& context) = 0;
+  // Measures what the nodes of a run's model take on this device, where training would compute.
+  // `config` as parsed; without data.train its sequences are as long as they may be.
+  virtual ModelTimes profile_model(const RunConfig& config,
+                                   const std::function<void(const Progress&)>& on_progress,
+                                   const CallContext& context) = 0;
 };
 
 // The library exports `extern "C" TrainingHalf* longhaul_make_training_half()` (owned by the

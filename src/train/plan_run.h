@@ -1,0 +1,35 @@
+// The plan of a run that is about to begin. Where nobody knows yet what the model's nodes take on
+// this device, an `auto` plan measures them first.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "longhaul/run/run_plan.h"
+#include "longhaul/run/training_half.h"
+
+namespace longhaul {
+
+// The average over tokens of the length of their sequence.
+std::int64_t mean_sequence(const std::vector<std::int64_t>& lengths);
+
+// Throws as make_run_plan().
+RunPlan plan_run(const RunConfig& config,
+                 const ModelGraph& graph,
+                 RunWork work,
+                 const std::function<void(const Progress&)>& on_progress,
+                 const CallContext& context);
+
+// What the nodes of a run's model take at its micro-batch on this device; not kept anywhere.
+// `config` is resolved; without data its sequences are as long as they may be. Throws as
+// load_run_data() and measure_model().
+ModelTimes measure_run_model(const RunConfig& config,
+                             const std::function<void(const Progress&)>& on_progress,
+                             const CallContext& context);
+
+// What to do where a step takes longer or shorter than was predicted.
+std::string advice_on_drift(const RunPlan& plan);
+
+}  // namespace longhaul
