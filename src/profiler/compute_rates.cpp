@@ -99,9 +99,7 @@ class Collector {
 double measure_launch(const Machine& machine) {
   const Model model = make_probe(kTiny, Precision::kBF16);
   const auto nodes =
-      time_nodes(machine,
-                 {.graph = model.graph, .shape = shape_of(kTiny), .sequence = kTiny.tokens},
-                 {.seconds = 0.2});
+      time_nodes(machine, {.graph = model.graph, .shape = shape_of(kTiny)}, {.seconds = 0.2});
   Samples times;
   for (std::size_t n = 0; n < nodes.size(); ++n) {
     const Node& node = model.graph.nodes[n];
@@ -129,10 +127,9 @@ int measure_precision(const Machine& machine,
     const Stopwatch one;
     int passes = 1;
     try {
-      const auto nodes = time_nodes(
-          machine,
-          {.graph = model.graph, .precision = precision, .shape = shape, .sequence = shape.tokens},
-          {.seconds = left / 5.0, .least = 3, .most = 15});
+      const auto nodes = time_nodes(machine,
+                                    {.graph = model.graph, .precision = precision, .shape = shape},
+                                    {.seconds = left / 5.0, .least = 3, .most = 15});
       passes += static_cast<int>(nodes.front().forward.size());
       collect.add(model.graph, shape, nodes);
     } catch (const DoesNotFit&) {

@@ -1,6 +1,10 @@
 #include "longhaul/profiler/measure_model.h"
 
 #include <algorithm>
+#include <array>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "longhaul/core/error.h"
 #include "longhaul/graph/alike.h"
@@ -12,7 +16,7 @@ namespace {
 
 // Equal layers in a row: what one of them leaves for its backward has left the near caches when
 // that comes, as in training.
-constexpr int kAlike = 4;
+constexpr int kAlike = 8;
 
 // Layers are short and count often, heads are long and count once.
 constexpr Effort kOfLayers{.seconds = 3.0, .least = 3, .most = 40};
@@ -23,29 +27,57 @@ std::int64_t sequence_of(const Problem& problem) {
   return problem.rules.sequence > 0 ? std::min(problem.rules.sequence, tokens) : tokens;
 }
 
+// As many sequences as fit, and what is left.
+std::vector<std::int64_t> equal_lengths(const Problem& problem) {
+  const std::int64_t sequence = sequence_of(problem);
+  std::vector<std::int64_t> lengths;
+  for (std::int64_t left = problem.shape.tokens; left > 0; left -= sequence) {
+    lengths.push_back(std::min(sequence, left));
+  }
+  return lengths;
+}
+
 // By what the nodes do.
 using WorkSeconds = std::map<std::string, NodeSamples>;
+
+// Adds for every pass the mean of some nodes: a step is a sum over many, so that what happens to
+// one of them now and then counts, which a median over all would not see.
+void add_means(const std::vector<const Samples*>& nodes, Samples& means) {
+  for (std::size_t pass = 0; pass < nodes.front()->size(); ++pass) {
+    double sum = 0.0;
+    for (const Samples* node : nodes) sum += (*node)[pass];
+    means.add(sum / static_cast<double>(nodes.size()));
+  }
+}
 
 void time_blocks(const Machine& machine,
                  const NodeTrial& trial,
                  const Effort& effort,
                  WorkSeconds& works) {
   const std::vector<NodeSamples> nodes = time_nodes(machine, trial, effort);
+  std::map<std::string, std::array<std::vector<const Samples*>, 2>> alike;
   for (std::size_t n = 0; n < nodes.size(); ++n) {
     if (nodes[n].forward.empty()) continue;  // of a block that is not timed
-    NodeSamples& work = works[work_of(trial.graph.nodes[n])];
-    work.forward.add(nodes[n].forward);
-    work.backward.add(nodes[n].backward);
+    auto& [forward, backward] = alike[work_of(trial.graph.nodes[n])];
+    forward.push_back(&nodes[n].forward);
+    if (!nodes[n].backward.empty()) backward.push_back(&nodes[n].backward);
+  }
+  for (const auto& [work, samples] : alike) {
+    add_means(samples[0], works[work].forward);
+    if (!samples[1].empty()) add_means(samples[1], works[work].backward);
   }
 }
 
-WorkSeconds time_model(const Machine& machine, const Problem& problem, int alike) {
+WorkSeconds time_model(const Machine& machine,
+                       const Problem& problem,
+                       const std::vector<std::int64_t>& lengths,
+                       int alike) {
   const ModelGraph graph = with_few_alike(problem.graph, alike);
   const BlockId last = make_id<BlockId>(graph.blocks.size() - 1);
   NodeTrial trial{.graph = graph,
                   .precision = problem.format.precision,
                   .shape = problem.shape,
-                  .sequence = sequence_of(problem)};
+                  .lengths = lengths};
   for (BlockId block{0}; block != last; ++block.value) trial.blocks.push_back(block);
   WorkSeconds works;
   time_blocks(machine, trial, kOfLayers, works);
@@ -54,11 +86,13 @@ WorkSeconds time_model(const Machine& machine, const Problem& problem, int alike
   return works;
 }
 
-WorkSeconds time_model(const Machine& machine, const Problem& problem) {
+WorkSeconds time_model(const Machine& machine, const Problem& problem, const ModelTrial& trial) {
+  const std::vector<std::int64_t> lengths =
+      trial.lengths.empty() ? equal_lengths(problem) : trial.lengths;
   try {
-    return time_model(machine, problem, kAlike);
+    return time_model(machine, problem, lengths, kAlike);
   } catch (const DoesNotFit&) {
-    return time_model(machine, problem, 1);
+    return time_model(machine, problem, lengths, 1);
   }
 }
 
@@ -76,13 +110,13 @@ NodeTimes times_of(const NodeSamples& samples) {
 
 ModelTimes measure_model(const Problem& problem,
                          const ModelTimesKey& key,
-                         Bytes memory,
+                         const ModelTrial& trial,
                          const CallContext& context) {
   const Machine machine{.kind = problem.machine.device.kind,
                         .threads = key.threads,
                         .name = key.device,
-                        .device_memory = memory,
-                        .host_memory = memory,
+                        .device_memory = trial.memory,
+                        .host_memory = trial.memory,
                         .context = context};
   ModelTimes times{.version = key.version,
                    .device = key.device,
@@ -92,7 +126,7 @@ ModelTimes measure_model(const Problem& problem,
                    .sequence = sequence_of(problem),
                    .nodes = {}};
   const LoadWatch watch;
-  for (const auto& [work, samples] : time_model(machine, problem)) {
+  for (const auto& [work, samples] : time_model(machine, problem, trial)) {
     times.nodes.emplace(work, times_of(samples));
   }
   warn_of_load(watch.load(), context.log);

@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 
+#include "longhaul/core/error.h"
 #include "longhaul/core/philox.h"
 #include "longhaul/ops/op_table.h"
 #include "longhaul/optim/step.h"
@@ -89,9 +90,8 @@ std::vector<std::int32_t> order_of(const std::vector<std::int32_t>& keys) {
 }
 
 // A micro-batch of random words, by tensor of the graph.
-std::map<TensorId, std::vector<std::int32_t>> make_inputs(const ModelGraph& graph,
-                                                          const BatchShape& shape,
-                                                          std::int64_t sequence) {
+std::map<TensorId, std::vector<std::int32_t>> make_inputs(
+    const ModelGraph& graph, const BatchShape& shape, const std::vector<std::int64_t>& lengths) {
   const BatchInputs& inputs = graph.inputs;
   const Philox numbers(11, 0);
   const auto vocabulary =
@@ -99,11 +99,12 @@ std::map<TensorId, std::vector<std::int32_t>> make_inputs(const ModelGraph& grap
   std::vector<std::int32_t> ids;
   std::vector<std::int32_t> positions;
   std::vector<std::int32_t> segments{0};
-  for (std::int64_t t = 0; t < shape.tokens; ++t) {
-    ids.push_back(
-        static_cast<std::int32_t>(numbers.below(static_cast<std::uint64_t>(t), vocabulary)));
-    positions.push_back(static_cast<std::int32_t>(t % sequence));
-    if ((t + 1) % sequence == 0) segments.push_back(static_cast<std::int32_t>(t + 1));
+  for (const std::int64_t length : lengths) {
+    for (std::int64_t t = 0; t < length; ++t) {
+      ids.push_back(static_cast<std::int32_t>(numbers.below(ids.size(), vocabulary)));
+      positions.push_back(static_cast<std::int32_t>(t));
+    }
+    segments.push_back(static_cast<std::int32_t>(ids.size()));
   }
   segments.resize(static_cast<std::size_t>(shape.max_segments) + 1,
                   static_cast<std::int32_t>(shape.tokens));
@@ -148,8 +149,11 @@ std::vector<NodeSamples> time_nodes(const Machine& machine,
   const StateFormat format = adamw_format(trial.precision);
   BatchShape shape = trial.shape;
   shape.micro_batches = 1;
-  shape.max_segments =
-      std::max(shape.max_segments, (shape.tokens + trial.sequence - 1) / trial.sequence);
+  std::vector<std::int64_t> lengths = trial.lengths;
+  if (lengths.empty()) lengths.push_back(shape.tokens);
+  require(std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0}) == shape.tokens,
+          "time_nodes: the sequences do not make up the micro-batch");
+  shape.max_segments = std::max(shape.max_segments, static_cast<std::int64_t>(lengths.size()));
   const LoweredPass pass =
       lower(graph, format, Plan{}, shape, Pass::kTrain, {machine.kind, machine.threads});
   ComputedPart part(pass.schedule, trial.blocks);
@@ -165,7 +169,7 @@ std::vector<NodeSamples> time_nodes(const Machine& machine,
     device->write({Tier::kHost, placed.offsets[own.index()]},
                   {static_cast<const std::byte*>(data), size});
   };
-  const auto inputs = make_inputs(graph, shape, trial.sequence);
+  const auto inputs = make_inputs(graph, shape, lengths);
   for (const StagedInput& staged : pass.inputs) {
     const std::vector<std::int32_t>& values = inputs.at(staged.tensor);
     write(staged.host, values.data(), values.size() * sizeof(values[0]));

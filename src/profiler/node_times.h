@@ -23,7 +23,8 @@ struct NodeTrial {
   const ModelGraph& graph;
   Precision precision = Precision::kBF16;
   BatchShape shape;
-  std::int64_t sequence = 0;  // tokens; such sequences fill the micro-batch
+  // Tokens of the sequences that make up the micro-batch; none: one sequence.
+  std::vector<std::int64_t> lengths = {};
   // Of these blocks, what the others would have written is made up; none: all of the graph.
   std::vector<BlockId> blocks = {};
 };

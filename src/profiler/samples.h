@@ -23,6 +23,8 @@ class Samples {
 
   bool empty() const { return values_.empty(); }
   std::size_t size() const { return values_.size(); }
+  // In the order in which they were added.
+  double operator[](std::size_t i) const { return values_[i]; }
   // Throw InvalidArgument when there is none.
   double median() const { return quantile(0.5); }
   double quantile(double share) const;

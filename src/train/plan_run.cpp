@@ -15,6 +15,16 @@
 namespace longhaul {
 namespace {
 
+double mean_length_of_tokens(const std::vector<std::int64_t>& lengths) {
+  double tokens = 0.0;
+  double squares = 0.0;
+  for (const std::int64_t length : lengths) {
+    tokens += static_cast<double>(length);
+    squares += static_cast<double>(length) * static_cast<double>(length);
+  }
+  return squares / std::max(tokens, 1.0);
+}
+
 Bytes peak_of(const Judgement& judgement, Tier tier) {
   return judgement.peak[static_cast<std::size_t>(tier)];
 }
@@ -35,10 +45,13 @@ std::string kept(const ModelTimes& times) {
   }
 }
 
-std::optional<ModelTimes> measure(const RunPlan& plan, const CallContext& context) {
+std::optional<ModelTimes> measure(const RunPlan& plan,
+                                  const RunWork& work,
+                                  const CallContext& context) {
   const auto start = std::chrono::steady_clock::now();
   try {
-    ModelTimes times = measure_model(plan.problem, *plan.unmeasured, memory_of(plan), context);
+    ModelTimes times =
+        measure_model(plan.problem, *plan.unmeasured, {memory_of(plan), work.micro_batch}, context);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     context.log.write(LogLevel::kInfo,
                       concat("what the nodes of the model take was measured in ",
@@ -60,13 +73,29 @@ std::optional<ModelTimes> measure(const RunPlan& plan, const CallContext& contex
 }  // namespace
 
 std::int64_t mean_sequence(const std::vector<std::int64_t>& lengths) {
-  double tokens = 0.0;
-  double squares = 0.0;
-  for (const std::int64_t length : lengths) {
-    tokens += static_cast<double>(length);
-    squares += static_cast<double>(length) * static_cast<double>(length);
+  return std::max<std::int64_t>(1, std::llround(mean_length_of_tokens(lengths)));
+}
+
+std::vector<std::int64_t> typical_micro_batch(const std::vector<std::int64_t>& lengths,
+                                              const LoaderRules& rules) {
+  const double mean = mean_length_of_tokens(lengths);
+  const auto count = static_cast<std::int64_t>(lengths.size());
+  const Packing packing = pack(shuffled_order(count, rules.seed, 0), lengths, rules.packing);
+  std::vector<std::int64_t> best;
+  for (std::int64_t b = 0; b < packing.size(); ++b) {
+    std::vector<std::int64_t> these;
+    std::int64_t tail = rules.packing.tokens;
+    for (const std::int64_t sequence : packing[b]) {
+      these.push_back(lengths[static_cast<std::size_t>(sequence)]);
+      tail -= these.back();
+    }
+    if (tail > 0) these.push_back(tail);
+    const auto distance = [&](const std::vector<std::int64_t>& some) {
+      return std::abs(mean_length_of_tokens(some) - mean);
+    };
+    if (best.empty() || distance(these) < distance(best)) best = std::move(these);
   }
-  return std::max<std::int64_t>(1, std::llround(squares / std::max(tokens, 1.0)));
+  return best;
 }
 
 RunPlan plan_run(const RunConfig& config,
@@ -79,7 +108,7 @@ RunPlan plan_run(const RunConfig& config,
   RunPlan plan = make_run_plan(config, graph, work, environment, context.log);
   if (config.plan != "auto" || !plan.unmeasured) return plan;
   on_progress({"measuring the model", 0, 0, ""});
-  work.times = measure(plan, context);
+  work.times = measure(plan, work, context);
   if (!work.times) return plan;
   try {
     return make_run_plan(config, graph, work, environment, context.log);
@@ -98,12 +127,15 @@ ModelTimes measure_run_model(const RunConfig& config,
   const std::int64_t tokens = *config.batch.tokens_per_micro_batch;
   std::int64_t sequence = std::min(config.data.max_length, model.max_positions);
   std::int64_t segments = tokens / sequence + 1;
+  ModelTrial trial;
   if (!config.data.train.empty()) {
     on_progress({"reading the data", 0, 0, "samples"});
     ThreadPool pool(static_cast<int>(*config.device.threads));
     const RunData run = load_run_data(config, model, pool);
-    sequence = mean_sequence(lengths_of(run.data.train));
+    const std::vector<std::int64_t> lengths = lengths_of(run.data.train);
+    sequence = mean_sequence(lengths);
     segments = run.rules.packing.max_segments;
+    trial.lengths = typical_micro_batch(lengths, run.rules);
   }
   Problem problem = make_problem(config,
                                  std::move(model.graph),
@@ -112,10 +144,10 @@ ModelTimes measure_run_model(const RunConfig& config,
   problem.rules.sequence = sequence;
   const std::optional<ModelTimesKey> key = model_times_key(problem, environment);
   if (!key) throw DeviceError("profile: the system does not tell the name of the device");
-  const Bytes memory = kind == DeviceKind::kCuda ? probe_cuda_device(0).free_for_arena()
-                                                 : Bytes{environment.available_memory.count / 3};
+  trial.memory = kind == DeviceKind::kCuda ? probe_cuda_device(0).free_for_arena()
+                                           : Bytes{environment.available_memory.count / 3};
   on_progress({"measuring the model", 0, 0, ""});
-  return measure_model(problem, *key, memory, context);
+  return measure_model(problem, *key, trial, context);
 }
 
 std::string advice_on_drift(const RunPlan& plan) {

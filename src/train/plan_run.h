@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "longhaul/data/loader.h"
 #include "longhaul/run/run_plan.h"
 #include "longhaul/run/training_half.h"
 
@@ -14,6 +15,11 @@ namespace longhaul {
 
 // The average over tokens of the length of their sequence.
 std::int64_t mean_sequence(const std::vector<std::int64_t>& lengths);
+
+// Of the micro-batches of the first epoch the one whose sequences are most like all of them: their
+// lengths, and that of its tail.
+std::vector<std::int64_t> typical_micro_batch(const std::vector<std::int64_t>& lengths,
+                                              const LoaderRules& rules);
 
 // Throws as make_run_plan().
 RunPlan plan_run(const RunConfig& config,

@@ -135,9 +135,11 @@ void Trainer::make_engine() {
   evaluation.micro_batches = 1;
   Model model = make_model(source_, dtype_of(precision));
   tile_head(model.graph, config_.batch.head_tile_rows.value_or(0));
+  const std::vector<std::int64_t> lengths = lengths_of(data_.train);
   RunWork work{.training = shape,
                .evaluation = evaluation,
-               .sequence = mean_sequence(lengths_of(data_.train))};
+               .sequence = mean_sequence(lengths),
+               .micro_batch = typical_micro_batch(lengths, rules_)};
   if (config_.device.kind == DeviceKind::kCuda) {
     work.device_memory = probe_cuda_device(0).free_for_arena();
   }

@@ -34,7 +34,7 @@ class MeasureModel : public testing::Test {
   }
   ModelTimes measure(const Problem& problem, Bytes memory) {
     return measure_model(
-        problem, *model_times_key(problem, probe_environment()), memory, {log_, stop_});
+        problem, *model_times_key(problem, probe_environment()), {memory}, {log_, stop_});
   }
 
   Silence log_;

@@ -1,19 +1,27 @@
 // Measures what the nodes of a model take on this device, by the op bodies that training uses.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "longhaul/run/model_times.h"
 #include "longhaul/run/training_half.h"
 
 namespace longhaul {
 
+struct ModelTrial {
+  Bytes memory;  // of the device that it may take, and for a GPU as much of the host
+  // Tokens of the sequences of the micro-batch; none: as long as the problem says, as many as fit.
+  std::vector<std::int64_t> lengths = {};
+};
+
 // Of the problem's model at its micro-batch, some blocks of each kind, forward and backward as in
-// training but without updates. Takes some seconds: more only where two passes of a head do. Takes
-// no more than `memory` of the device, and as much at most of the host for a GPU. Throws DoesNotFit
-// or OutOfMemory where that is too little, DeviceError without the device, Error when it is
-// stopped.
+// training but without updates. Takes some seconds: more only where three passes of a head do.
+// Throws DoesNotFit or OutOfMemory where the memory is too little, DeviceError without the device,
+// Error when it is stopped.
 ModelTimes measure_model(const Problem& problem,
                          const ModelTimesKey& key,
-                         Bytes memory,
+                         const ModelTrial& trial,
                          const CallContext& context);
 
 }  // namespace longhaul

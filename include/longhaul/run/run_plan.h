@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "longhaul/core/log.h"
 #include "longhaul/graph/model_graph.h"
@@ -24,7 +25,8 @@ struct RunWork {
   BatchShape training;
   BatchShape evaluation;
   std::int64_t sequence = 0;  // tokens of the sequence that a token stands in, on average
-  Bytes device_memory;        // of a GPU
+  std::vector<std::int64_t> micro_batch;  // tokens of the sequences of a typical one
+  Bytes device_memory;                    // of a GPU
   // What the model's nodes take here, where that was just measured; else what was kept is found.
   std::optional<ModelTimes> times;
 };
