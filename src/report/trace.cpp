@@ -1,5 +1,7 @@
 #include "longhaul/report/trace.h"
 
+#include <cmath>
+
 #include "longhaul/core/error.h"
 #include "longhaul/core/json.h"
 
@@ -7,15 +9,24 @@ namespace longhaul {
 namespace {
 
 constexpr std::int64_t kProcess = 1;
-constexpr double kMicroseconds = 1e6;
 
-Json track_name(std::size_t lane) {
-  const char* name = name_of(static_cast<Lane>(lane));
+// Perfetto takes thread 0 for the system's idle thread, whose slices it drops, and the thread that
+// is numbered like its process for the main one.
+std::int64_t thread_of(Lane lane) {
+  return kProcess + 1 + static_cast<std::int64_t>(lane);
+}
+
+Json named(const char* kind, const char* name, std::int64_t thread) {
   return Json::make_object({{"ph", Json("M")},
-                            {"name", Json("thread_name")},
+                            {"name", Json(kind)},
                             {"pid", Json(kProcess)},
-                            {"tid", Json(static_cast<std::int64_t>(lane))},
+                            {"tid", Json(thread)},
                             {"args", Json::make_object({{"name", Json(name)}})}});
+}
+
+// To the nanosecond, which is what viewers keep: ends that are rounded by themselves meet.
+double microseconds(Seconds time) {
+  return std::round(time.value * 1e9) / 1e3;
 }
 
 Bytes written_by(const Op& op) {
@@ -35,19 +46,23 @@ std::string to_trace(const Schedule& schedule,
           " ops, expected ",
           schedule.ops().size());
   std::vector<Json> events;
-  for (std::size_t lane = 0; lane < kLaneCount; ++lane) events.push_back(track_name(lane));
+  events.push_back(named("process_name", "longhaul step", kProcess + 1));
+  for (std::size_t i = 0; i < kLaneCount; ++i) {
+    const auto lane = static_cast<Lane>(i);
+    events.push_back(named("thread_name", name_of(lane), thread_of(lane)));
+  }
   for (std::size_t i = 0; i < timeline.ops.size(); ++i) {
     const Op& op = schedule.ops()[i];
     const Interval& interval = timeline.ops[i];
-    const Seconds duration = interval.end - interval.start;
+    const double start = microseconds(interval.start);
     events.push_back(
         Json::make_object({{"ph", Json("X")},
                            {"name", Json(describe(op, node_names))},
                            {"cat", Json(name_of(op.kind))},
                            {"pid", Json(kProcess)},
-                           {"tid", Json(static_cast<std::int64_t>(op.lane))},
-                           {"ts", Json(interval.start.value * kMicroseconds)},
-                           {"dur", Json(duration.value * kMicroseconds)},
+                           {"tid", Json(thread_of(op.lane))},
+                           {"ts", Json(start)},
+                           {"dur", Json(microseconds(interval.end) - start)},
                            {"args",
                             Json::make_object({{"op", Json(static_cast<std::int64_t>(i))},
                                                {"bytes written", Json(written_by(op).count)}})}}));

@@ -32,6 +32,16 @@ TEST(ToTrace, HasOneSlicePerOpInMicroseconds) {
   EXPECT_NE(slices[0].as_int("tid"), slices[1].as_int("tid"));
 }
 
+// Perfetto drops slices of thread 0 and calls the thread numbered like its process the main thread.
+TEST(ToTrace, GivesLanesThreadsOfTheirOwn) {
+  const Timeline timeline{{{Seconds{0.0}, Seconds{0.5}}, {Seconds{0.5}, Seconds{2.0}}}};
+  const Json trace = Json::parse(to_trace(copy_and_forward(), timeline), "trace");
+  for (const Json& event : trace.at("traceEvents").elements()) {
+    EXPECT_NE(event.as_int("tid"), 0);
+    EXPECT_NE(event.as_int("tid"), event.as_int("pid"));
+  }
+}
+
 TEST(ToTrace, RefusesATimelineOfAnotherSchedule) {
   EXPECT_THROW(to_trace(copy_and_forward(), Timeline{}), InvalidArgument);
 }
