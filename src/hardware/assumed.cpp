@@ -67,6 +67,7 @@ HardwareProfile assumed_profile(const MachineSizes& sizes) {
                   .optimizer = {{{1, assumed(ParametersPerSecond{0.4 * kGiga})},
                                  {2, assumed(ParametersPerSecond{0.7 * kGiga})},
                                  {8, assumed(ParametersPerSecond{1.2 * kGiga})}}},
+                  .sharing = is_host ? std::optional(assumed(0.8)) : std::nullopt,
                   .pin_limit = assumed(sizes.host_memory),
                   .pin_rate = assumed(BytesPerSecond{4.0 * kGiga})};
   return profile;

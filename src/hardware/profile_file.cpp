@@ -188,6 +188,11 @@ class ProfileKeys {
         "host.optimizer",
         [](HardwareProfile & p) -> auto& { return p.host.optimizer; },
         "AdamW on states in memory, by threads.");
+    add_optional(
+        "host.sharing",
+        [](HardwareProfile & p) -> auto& { return p.host.sharing; },
+        "What the cores yield while computing, updates and copies share them, as a share of "
+        "alone.");
     add(
         "host.pin_limit",
         [](HardwareProfile & p) -> auto& { return p.host.pin_limit; },

@@ -5,22 +5,14 @@
 
 #include "longhaul/core/error.h"
 #include "longhaul/graph/cost.h"
-#include "longhaul/models/model.h"
 
 #include "node_times.h"
+#include "probe.h"
 
 namespace longhaul {
 namespace {
 
-// A decoder of one layer. The last ones are for GPUs: on a processor the time is over before.
-struct Probe {
-  int width;
-  int heads;
-  int kv_heads;
-  int mlp;
-  int vocabulary;
-  std::int64_t tokens;
-};
+// Of one layer. The last ones are for GPUs: on a processor the time is over before.
 constexpr std::array<Probe, 9> kProbes{{{256, 4, 2, 768, 4096, 128},
                                         {576, 9, 3, 1536, 8192, 512},
                                         {576, 9, 3, 1536, 8192, 2048},
@@ -32,27 +24,6 @@ constexpr std::array<Probe, 9> kProbes{{{256, 4, 2, 768, 4096, 128},
                                         {8192, 64, 8, 28672, 65536, 8192}}};
 // Too small for anything but the start of an op.
 constexpr Probe kTiny{64, 1, 1, 64, 64, 16};
-
-Model make_probe(const Probe& probe, Precision precision) {
-  const Json config = Json::make_object({{"model_type", "llama"},
-                                         {"hidden_size", probe.width},
-                                         {"num_attention_heads", probe.heads},
-                                         {"num_key_value_heads", probe.kv_heads},
-                                         {"intermediate_size", probe.mlp},
-                                         {"num_hidden_layers", 1},
-                                         {"vocab_size", probe.vocabulary},
-                                         {"max_position_embeddings", 8192},
-                                         {"hidden_act", "silu"},
-                                         {"rms_norm_eps", 1e-5},
-                                         {"rope_theta", 10000.0},
-                                         {"tie_word_embeddings", true}},
-                                        "probe");
-  return make_model(config, precision == Precision::kF32 ? DType::kF32 : DType::kBF16);
-}
-
-BatchShape shape_of(const Probe& probe) {
-  return {.tokens = probe.tokens, .max_segments = 1, .positions = probe.tokens};
-}
 
 // Of one precision, by what the cost of an op is counted in.
 struct Work {

@@ -14,15 +14,17 @@
 #include "compute_rates.h"
 #include "disk_rates.h"
 #include "host_rates.h"
+#include "sharing.h"
 #include "trial.h"
 
 namespace longhaul {
 namespace {
 
 // Shares of the time. What the disks do not take is left over.
-constexpr double kCompute = 0.5;
+constexpr double kCompute = 0.44;
 constexpr double kLink = 0.08;
 constexpr double kHost = 0.12;
+constexpr double kSharing = 0.06;
 constexpr double kDisks = 0.3;
 
 Machine look_at(DeviceKind kind, const Environment& environment, const CallContext& context) {
@@ -102,7 +104,10 @@ HardwareProfile measure_machine(const ProfileRequest& request,
                               {environment.cores, environment.memory, environment.pin_limit},
                               kHost * request.seconds,
                               shares_of("measuring the host"));
-  if (request.device == DeviceKind::kHost) {  // what is the device's is not the host's
+  if (request.device == DeviceKind::kHost) {
+    profile.host.sharing = measure_sharing(
+        machine, profile, kSharing * request.seconds, shares_of("measuring lanes together"));
+    // What is the device's is not the host's.
     profile.host.memory = found_figure(environment.memory - half_of(environment.memory),
                                        "the other half of the main memory");
   }

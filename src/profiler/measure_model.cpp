@@ -1,9 +1,6 @@
 #include "longhaul/profiler/measure_model.h"
 
 #include <algorithm>
-#include <array>
-#include <map>
-#include <string>
 #include <vector>
 
 #include "longhaul/core/error.h"
@@ -37,41 +34,20 @@ std::vector<std::int64_t> equal_lengths(const Problem& problem) {
   return lengths;
 }
 
-// By what the nodes do.
-using WorkSeconds = std::map<std::string, NodeSamples>;
-
-// Adds for every pass the mean of some nodes: a step is a sum over many, so that what happens to
-// one of them now and then counts, which a median over all would not see.
-void add_means(const std::vector<const Samples*>& nodes, Samples& means) {
-  for (std::size_t pass = 0; pass < nodes.front()->size(); ++pass) {
-    double sum = 0.0;
-    for (const Samples* node : nodes) sum += (*node)[pass];
-    means.add(sum / static_cast<double>(nodes.size()));
-  }
-}
-
 void time_blocks(const Machine& machine,
                  const NodeTrial& trial,
                  const Effort& effort,
-                 WorkSeconds& works) {
-  const std::vector<NodeSamples> nodes = time_nodes(machine, trial, effort);
-  std::map<std::string, std::array<std::vector<const Samples*>, 2>> alike;
-  for (std::size_t n = 0; n < nodes.size(); ++n) {
-    if (nodes[n].forward.empty()) continue;  // of a block that is not timed
-    auto& [forward, backward] = alike[work_of(trial.graph.nodes[n])];
-    forward.push_back(&nodes[n].forward);
-    if (!nodes[n].backward.empty()) backward.push_back(&nodes[n].backward);
-  }
-  for (const auto& [work, samples] : alike) {
-    add_means(samples[0], works[work].forward);
-    if (!samples[1].empty()) add_means(samples[1], works[work].backward);
+                 NodeSamplesByWork& works) {
+  for (const auto& [work, samples] : by_work(trial.graph, time_nodes(machine, trial, effort))) {
+    works[work].forward.add(samples.forward);
+    works[work].backward.add(samples.backward);
   }
 }
 
-WorkSeconds time_model(const Machine& machine,
-                       const Problem& problem,
-                       const std::vector<std::int64_t>& lengths,
-                       int alike) {
+NodeSamplesByWork time_model(const Machine& machine,
+                             const Problem& problem,
+                             const std::vector<std::int64_t>& lengths,
+                             int alike) {
   const ModelGraph graph = with_few_alike(problem.graph, alike);
   const BlockId last = make_id<BlockId>(graph.blocks.size() - 1);
   NodeTrial trial{.graph = graph,
@@ -79,14 +55,16 @@ WorkSeconds time_model(const Machine& machine,
                   .shape = problem.shape,
                   .lengths = lengths};
   for (BlockId block{0}; block != last; ++block.value) trial.blocks.push_back(block);
-  WorkSeconds works;
+  NodeSamplesByWork works;
   time_blocks(machine, trial, kOfLayers, works);
   trial.blocks = {last};
   time_blocks(machine, trial, kOfHead, works);
   return works;
 }
 
-WorkSeconds time_model(const Machine& machine, const Problem& problem, const ModelTrial& trial) {
+NodeSamplesByWork time_model(const Machine& machine,
+                             const Problem& problem,
+                             const ModelTrial& trial) {
   const std::vector<std::int64_t> lengths =
       trial.lengths.empty() ? equal_lengths(problem) : trial.lengths;
   try {

@@ -1,12 +1,14 @@
 #include "node_times.h"
 
 #include <algorithm>
-#include <cstring>
+#include <array>
+#include <functional>
 #include <map>
 #include <numeric>
 
 #include "longhaul/core/error.h"
 #include "longhaul/core/philox.h"
+#include "longhaul/graph/alike.h"
 #include "longhaul/ops/op_table.h"
 #include "longhaul/optim/step.h"
 #include "longhaul/plan/lower.h"
@@ -89,6 +91,21 @@ std::vector<std::int32_t> order_of(const std::vector<std::int32_t>& keys) {
   return order;
 }
 
+std::vector<std::int64_t> lengths_of(const NodeTrial& trial) {
+  return trial.lengths.empty() ? std::vector{trial.shape.tokens} : trial.lengths;
+}
+
+// One micro-batch that holds the sequences.
+BatchShape shape_of(const NodeTrial& trial) {
+  const std::vector<std::int64_t> lengths = lengths_of(trial);
+  BatchShape shape = trial.shape;
+  require(std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0}) == shape.tokens,
+          "time_nodes: the sequences do not make up the micro-batch");
+  shape.micro_batches = 1;
+  shape.max_segments = std::max(shape.max_segments, static_cast<std::int64_t>(lengths.size()));
+  return shape;
+}
+
 // A micro-batch of random words, by tensor of the graph.
 std::map<TensorId, std::vector<std::int32_t>> make_inputs(
     const ModelGraph& graph, const BatchShape& shape, const std::vector<std::int64_t>& lengths) {
@@ -140,50 +157,123 @@ void collect(const Schedule& schedule, const Timeline& timeline, std::vector<Nod
   }
 }
 
+void add_means(const std::vector<const Samples*>& nodes, Samples& means) {
+  if (nodes.empty()) return;
+  for (std::size_t pass = 0; pass < nodes.front()->size(); ++pass) {
+    double sum = 0.0;
+    for (const Samples* node : nodes) sum += (*node)[pass];
+    means.add(sum / static_cast<double>(nodes.size()));
+  }
+}
+
+// A schedule of the trial on a device of its own, with numbers in all memory and a micro-batch of
+// random words. `own` says which buffer of it one of the pass is; none: it is not used.
+class Stage {
+ public:
+  Stage(const Machine& machine,
+        const NodeTrial& trial,
+        const BatchShape& shape,
+        const LoweredPass& pass,
+        Schedule schedule,
+        const std::function<BufferId(BufferId)>& own)
+      : placed_(place(std::move(schedule), caps_of(machine))) {
+    const StateFormat format = adamw_format(trial.precision);
+    device_ = make_trial_device(machine, placed_.peak[0], placed_.peak[1]);
+    fill_with_numbers(*device_, Tier::kDevice, format.weight());
+    fill_with_numbers(*device_, Tier::kHost, format.weight());
+    const auto write = [&](BufferId buffer, const void* data, std::size_t size) {
+      const BufferId id = own(buffer);
+      if (!id.exists()) return;
+      device_->write({Tier::kHost, placed_.offsets[id.index()]},
+                     {static_cast<const std::byte*>(data), size});
+    };
+    const auto inputs = make_inputs(trial.graph, shape, lengths_of(trial));
+    for (const StagedInput& staged : pass.inputs) {
+      const std::vector<std::int32_t>& values = inputs.at(staged.tensor);
+      write(staged.host, values.data(), values.size() * sizeof(values[0]));
+    }
+    const StepScalars scalars{.powers = {0.9, 0.999},
+                              .inverse_target_tokens = 1.0F / static_cast<float>(shape.tokens)};
+    write(pass.scalars, &scalars, sizeof(scalars));
+    table_ = make_op_table(machine.kind, trial.graph, format, shape);
+    executor_ = std::make_unique<Executor>(placed_, *device_, *table_);
+  }
+
+  const Schedule& schedule() const { return placed_.schedule; }
+  Executor& executor() { return *executor_; }
+
+ private:
+  static Caps caps_of(const Machine& machine) {
+    Caps caps;
+    caps.bytes[0] = machine.device_memory;
+    caps.bytes[1] = machine.host_memory;
+    return caps;
+  }
+
+  PlacedSchedule placed_;
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<OpTable> table_;
+  std::unique_ptr<Executor> executor_;
+};
+
 }  // namespace
 
 std::vector<NodeSamples> time_nodes(const Machine& machine,
                                     const NodeTrial& trial,
                                     const Effort& effort) {
-  const ModelGraph& graph = trial.graph;
-  const StateFormat format = adamw_format(trial.precision);
-  BatchShape shape = trial.shape;
-  shape.micro_batches = 1;
-  std::vector<std::int64_t> lengths = trial.lengths;
-  if (lengths.empty()) lengths.push_back(shape.tokens);
-  require(std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0}) == shape.tokens,
-          "time_nodes: the sequences do not make up the micro-batch");
-  shape.max_segments = std::max(shape.max_segments, static_cast<std::int64_t>(lengths.size()));
-  const LoweredPass pass =
-      lower(graph, format, Plan{}, shape, Pass::kTrain, {machine.kind, machine.threads});
+  const BatchShape shape = shape_of(trial);
+  const LoweredPass pass = lower(trial.graph,
+                                 adamw_format(trial.precision),
+                                 Plan{},
+                                 shape,
+                                 Pass::kTrain,
+                                 {machine.kind, machine.threads});
   ComputedPart part(pass.schedule, trial.blocks);
-  Caps caps;
-  caps.bytes[0] = machine.device_memory;
-  caps.bytes[1] = machine.host_memory;
-  const PlacedSchedule placed = place(part.take(), caps);
-  const auto device = make_trial_device(machine, placed.peak[0], placed.peak[1]);
-  fill_with_numbers(*device, Tier::kDevice, format.weight());
-  const auto write = [&](BufferId buffer, const void* data, std::size_t size) {
-    const BufferId own = part.buffer(buffer);
-    if (!own.exists()) return;
-    device->write({Tier::kHost, placed.offsets[own.index()]},
-                  {static_cast<const std::byte*>(data), size});
-  };
-  const auto inputs = make_inputs(graph, shape, lengths);
-  for (const StagedInput& staged : pass.inputs) {
-    const std::vector<std::int32_t>& values = inputs.at(staged.tensor);
-    write(staged.host, values.data(), values.size() * sizeof(values[0]));
-  }
-  const StepScalars scalars{.inverse_target_tokens = 1.0F / static_cast<float>(shape.tokens)};
-  write(pass.scalars, &scalars, sizeof(scalars));
-
-  const auto table = make_op_table(machine.kind, graph, format, shape);
-  Executor executor(placed, *device, *table);
-  std::vector<NodeSamples> nodes(graph.nodes.size());
-  run_passes(executor, effort, machine.context, [&](const Timeline& timeline) {
-    collect(placed.schedule, timeline, nodes);
+  Schedule schedule = part.take();
+  Stage stage(machine, trial, shape, pass, std::move(schedule), [&](BufferId id) {
+    return part.buffer(id);
+  });
+  std::vector<NodeSamples> nodes(trial.graph.nodes.size());
+  run_passes(stage.executor(), effort, machine.context, [&](const Timeline& timeline) {
+    collect(stage.schedule(), timeline, nodes);
   });
   return nodes;
+}
+
+NodeSamplesByWork by_work(const ModelGraph& graph, const std::vector<NodeSamples>& nodes) {
+  std::map<std::string, std::array<std::vector<const Samples*>, 2>> alike;
+  for (std::size_t n = 0; n < nodes.size(); ++n) {
+    if (nodes[n].forward.empty()) continue;  // of a block that is not timed
+    auto& [forward, backward] = alike[work_of(graph.nodes[n])];
+    forward.push_back(&nodes[n].forward);
+    if (!nodes[n].backward.empty()) backward.push_back(&nodes[n].backward);
+  }
+  NodeSamplesByWork works;
+  for (const auto& [work, samples] : alike) {
+    add_means(samples[0], works[work].forward);
+    add_means(samples[1], works[work].backward);
+  }
+  return works;
+}
+
+StepSamples time_step(const Machine& machine,
+                      const NodeTrial& trial,
+                      const Plan& plan,
+                      const Effort& effort) {
+  const BatchShape shape = shape_of(trial);
+  LoweredPass pass = lower(trial.graph,
+                           adamw_format(trial.precision),
+                           plan,
+                           shape,
+                           Pass::kTrain,
+                           {machine.kind, machine.threads});
+  Stage stage(
+      machine, trial, shape, pass, std::move(pass.schedule), [](BufferId id) { return id; });
+  StepSamples step{.schedule = stage.schedule(), .seconds = {}};
+  run_passes(stage.executor(), effort, machine.context, [&](const Timeline& timeline) {
+    step.seconds.add(makespan(timeline).value);
+  });
+  return step;
 }
 
 }  // namespace longhaul

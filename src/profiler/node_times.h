@@ -2,10 +2,14 @@
 // training runs them, with its op bodies, its lanes and its placed memory, but without updates.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "longhaul/graph/model_graph.h"
 #include "longhaul/optim/state_format.h"
+#include "longhaul/plan/plan.h"
+#include "longhaul/schedule/schedule.h"
 
 #include "trial.h"
 
@@ -34,5 +38,21 @@ struct NodeTrial {
 std::vector<NodeSamples> time_nodes(const Machine& machine,
                                     const NodeTrial& trial,
                                     const Effort& effort);
+
+// By what the nodes do: for every pass the mean of those that do the same. A step is a sum over
+// many nodes, so that what happens to one of them now and then counts; a median over all would not
+// see it.
+using NodeSamplesByWork = std::map<std::string, NodeSamples>;
+NodeSamplesByWork by_work(const ModelGraph& graph, const std::vector<NodeSamples>& nodes);
+
+// A whole step, updates included, under a plan that uses no disk.
+struct StepSamples {
+  Schedule schedule;  // not placed
+  Samples seconds;    // from its first op to its last
+};
+StepSamples time_step(const Machine& machine,
+                      const NodeTrial& trial,
+                      const Plan& plan,
+                      const Effort& effort);
 
 }  // namespace longhaul

@@ -66,6 +66,9 @@ CostModel::CostModel(const HardwareProfile& machine,
   update_threads_ = threads(rules.update_threads);
   updates_ = rate_at(machine.host.optimizer, threads(rules.update_threads)).rate;
   device_updates_ = rate_at(machine.host.optimizer, threads(rules.compute_threads)).rate;
+  if (machine.host.sharing) {
+    shared_[index_of(Resource::kCores)] = machine.host.sharing->value;
+  }
   if (!machine.storage.disks.empty()) {
     storage_ = storage_rates(machine.storage, rules.disk_block, rules.disk_depth);
     shared_[index_of(Resource::kDisk)] = 1.0 / storage_->mixing;

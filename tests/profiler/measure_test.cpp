@@ -84,6 +84,9 @@ TEST(MeasureMachine, FillsAProfileThatReadsBack) {
   EXPECT_GE(profile.link.to_host.points.size(), 2U);
   const int cores = profile.host.cores.value;
   EXPECT_EQ(profile.host.optimizer.points.back().at, cores > 1 ? cores : 0);
+  ASSERT_TRUE(profile.host.sharing.has_value());
+  EXPECT_GT(profile.host.sharing->value, 0.25);
+  EXPECT_LE(profile.host.sharing->value, 1.0);
   EXPECT_EQ(profile.host.memory.spread, 0.0);
   EXPECT_EQ(profile.host.memory.value + profile.device.memory.value, probe_environment().memory);
   ASSERT_EQ(profile.storage.disks.size(), 1U);
@@ -94,10 +97,12 @@ TEST(MeasureMachine, FillsAProfileThatReadsBack) {
   EXPECT_GE(disk.read.size(), 3U);
   EXPECT_EQ(disk.mixed.size(), 1U);
   EXPECT_FALSE(disk.endurance.has_value()) << "nothing here measures it";
-  EXPECT_THAT(
-      measured.parts,
-      testing::UnorderedElementsAre(
-          "measuring disks", "measuring compute", "measuring copies", "measuring the host"));
+  EXPECT_THAT(measured.parts,
+              testing::UnorderedElementsAre("measuring disks",
+                                            "measuring compute",
+                                            "measuring copies",
+                                            "measuring the host",
+                                            "measuring lanes together"));
   EXPECT_TRUE(std::filesystem::is_empty(folder.path())) << "something was left behind";
 }
 

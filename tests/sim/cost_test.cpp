@@ -220,6 +220,14 @@ TEST_F(CostModelTest, AHostDeviceComputesOnTheCoresThatTheOptimizerUses) {
   EXPECT_FLOAT_EQ(demand(model(copy(Lane::kH2d, Bytes{1'000'000})), Resource::kCores), 0.125F);
 }
 
+TEST_F(CostModelTest, SharedCoresYieldWhatTheMachineSays) {
+  const auto cores = static_cast<std::size_t>(Resource::kCores);
+  HardwareProfile processor = machine(DeviceKind::kHost);
+  EXPECT_EQ(CostModel(processor, graph, kShape).shared()[cores], 1.0);
+  processor.host.sharing = figure(0.75);
+  EXPECT_EQ(CostModel(processor, graph, kShape).shared()[cores], 0.75);
+}
+
 TEST_F(CostModelTest, RefusesADiskThatIsNotThere) {
   HardwareProfile diskless = machine();
   diskless.storage.disks.clear();

@@ -51,6 +51,9 @@ struct HostProfile {
   Figure<Bytes> memory;
   Figure<BytesPerSecond> bandwidth;  // of the memory, reads and writes together
   ThreadCurve optimizer;             // AdamW over chunks in memory, by threads
+  // Of a device that computes on the same cores: what the cores yield while several lanes use them,
+  // as a share of what one lane gets.
+  std::optional<Figure<double>> sharing;
   Figure<Bytes> pin_limit;
   Figure<BytesPerSecond> pin_rate;
 
