@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What takes too long for every change: clang-tidy on everything, every test under the sanitizers,
 # long fuzzing, the slow tests. Prints one line per part and the commit for the page of results.
+#   tools/ci/full.sh [PART...]   format tidy tsan asan release fuzz; by default all
 #   LONGHAUL_FUZZ_SECONDS   per target; by default 600
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -10,12 +11,19 @@ export LONGHAUL_WITH_CUDA=ON
 longhaul_setup dev
 mkdir -p build/full
 
+all=(format tidy tsan asan release fuzz)
+[ $# -gt 0 ] || set -- "${all[@]}"
+for name in "$@"; do
+  case " ${all[*]} " in *" $name "*) ;; *) echo "full: no part is called $name: ${all[*]}" >&2; exit 2 ;; esac
+done
+wanted=" $* "
 results=()
 failed=0
-# part NAME COMMAND...: runs on after a failure, so that one run shows all of them.
+# part NAME COMMAND...: if it is wanted; runs on after a failure, so that one run shows all of them.
 part() {
   local name=$1 start=$SECONDS outcome=passed
   shift
+  [[ $wanted == *" $name "* ]] || return 0
   printf '\n== %s\n' "$name"
   "$@" 2>&1 | tee "build/full/$name.log" || { outcome=FAILED; failed=1; }
   results+=("$(printf '%-12s %s, %d s' "$name" "$outcome" $((SECONDS - start)))")
@@ -34,8 +42,8 @@ tidy() {
 
 part format tools/ci/format.sh
 part tidy tidy
-part asan build_and_test asan
 part tsan build_and_test tsan
+part asan build_and_test asan
 part release build_and_test release
 part fuzz tools/ci/fuzz.sh "${LONGHAUL_FUZZ_SECONDS:-600}"
 
