@@ -209,6 +209,10 @@ class ProfileKeys {
         "storage.serial",
         [](HardwareProfile & p) -> auto& { return p.storage.serial; },
         "What all disks together pass through one after the other, if anything.");
+    add_optional(
+        "storage.core",
+        [](HardwareProfile & p) -> auto& { return p.storage.core; },
+        "Share of one core that a transfer at full rate keeps busy.");
   }
 
   void add_storage_disks() {

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <thread>
 
+#include <time.h>
+
 #include "longhaul/core/error.h"
 #include "longhaul/core/philox.h"
 #include "longhaul/io/disk_store.h"
@@ -14,8 +16,9 @@
 namespace longhaul {
 namespace {
 
-// One lane's transfer: pieces of 1 MiB, so many at once as the store lets in flight for a caller.
-constexpr Bytes kTransfer = 32_MiB;
+// One lane's transfer, a chunk of moments as plans move them: pieces of 1 MiB, so many at once as
+// the store lets in flight for a caller.
+constexpr Bytes kTransfer = 16_MiB;
 constexpr int kDepthOfCaller = 8;
 
 // A way to use the disk: so many callers at once, each with transfers of one size.
@@ -32,6 +35,13 @@ struct Manner {
 constexpr Manner kUsual{1, kTransfer};
 constexpr std::array<Manner, 3> kOthers{{{1, 64_KiB}, {8, 64_KiB}, {1, 1_MiB}}};
 constexpr int kMostCallers = 8;
+
+// That this process has computed, in all of its threads.
+double own_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
 
 class DiskTrial {
  public:
@@ -74,6 +84,7 @@ class DiskTrial {
     const Bytes round = manner.transfer * manner.callers;
     const Bytes usable{written_.count / round.count * round.count};
     Samples rates;
+    core_ = {};
     if (usable.count == 0) return rates;
     const std::int64_t rounds = std::max<std::int64_t>(1, (8_MiB).count / round.count);
     const Stopwatch watch;
@@ -89,11 +100,17 @@ class DiskTrial {
           move(is_write, Bytes{place % usable.count}, which, manner.transfer);
         }
       };
+      const double busy = own_seconds();
       rates.add(timed(round * rounds, [&] { together(manner.callers, caller); }));
+      const double wall = static_cast<double>((round * rounds).count) / rates[rates.size() - 1];
+      core_.add(std::min(1.0, (own_seconds() - busy) / wall));
       at = Bytes{(begin.count + round.count * rounds * 11) % usable.count};
     }
     return rates;
   }
+
+  // What the last call of transfer() kept busy of one core.
+  const Samples& core() const { return core_; }
 
   // A transfer that reads beside one that writes, in halves of the store of their own.
   Samples mix(double seconds) {
@@ -154,6 +171,7 @@ class DiskTrial {
   DiskStore store_;
   Arena memory_;
   Bytes written_;
+  Samples core_;
 };
 
 Samples samples_of(std::vector<double>::const_iterator begin,
@@ -198,11 +216,11 @@ void check_folder(const CallContext& context, const std::filesystem::path& folde
 
 }  // namespace
 
-DiskProfile measure_disk(const CallContext& context,
-                         const std::filesystem::path& folder,
-                         Bytes size,
-                         double seconds,
-                         const OnShare& on_share) {
+MeasuredDisk measure_disk(const CallContext& context,
+                          const std::filesystem::path& folder,
+                          Bytes size,
+                          double seconds,
+                          const OnShare& on_share) {
   check_folder(context, folder);
   require(size >= 2 * kTransfer,
           "profile: got ",
@@ -211,7 +229,8 @@ DiskProfile measure_disk(const CallContext& context,
           folder.string(),
           ", expected at least ",
           to_string(2 * kTransfer));
-  DiskProfile disk;
+  MeasuredDisk measured;
+  DiskProfile& disk = measured.profile;
   disk.name = std::filesystem::absolute(folder).lexically_normal().string();
   const std::filesystem::space_info space = std::filesystem::space(folder);
   disk.capacity =
@@ -226,6 +245,7 @@ DiskProfile measure_disk(const CallContext& context,
   disk.write.push_back(write_rate(filled, trial.written(), way));
   const std::string how = "of data just written" + way;
   disk.read.push_back(rate_of(kUsual, trial.transfer(kUsual, false, 0.25 * seconds), how));
+  measured.core = trial.core();
   on_share(0.65);
   disk.mixed.push_back(rate_of(kUsual, trial.mix(0.15 * seconds), "a read beside a write" + way));
   on_share(0.8);
@@ -235,7 +255,7 @@ DiskProfile measure_disk(const CallContext& context,
     disk.write.push_back(
         rate_of(manner, trial.transfer(manner, true, each), "over data just written" + way));
   }
-  return disk;
+  return measured;
 }
 
 }  // namespace longhaul

@@ -10,12 +10,17 @@
 
 namespace longhaul {
 
+struct MeasuredDisk {
+  DiskProfile profile;
+  Samples core;  // of one core, what reading keeps busy
+};
+
 // Writes, reads and mixes up to `size` bytes there within about `seconds`. Throws IoError that
 // names the folder when it is missing, not writable or full; warns about a folder in memory.
-DiskProfile measure_disk(const CallContext& context,
-                         const std::filesystem::path& folder,
-                         Bytes size,
-                         double seconds,
-                         const OnShare& on_share);
+MeasuredDisk measure_disk(const CallContext& context,
+                          const std::filesystem::path& folder,
+                          Bytes size,
+                          double seconds,
+                          const OnShare& on_share);
 
 }  // namespace longhaul

@@ -88,13 +88,19 @@ HardwareProfile measure_machine(const ProfileRequest& request,
   profile.name = concat(
       profile.device.name, ", ", environment.cores, " cores, ", to_string(environment.memory));
   // First: what is wrong with a folder is said before minutes have passed.
+  Samples core;
   for (const std::string& folder : request.disks) {
-    profile.storage.disks.push_back(
+    MeasuredDisk disk =
         measure_disk(context,
                      folder,
                      request.disk_size,
                      kDisks * request.seconds / static_cast<double>(request.disks.size()),
-                     shares_of("measuring disks")));
+                     shares_of("measuring disks"));
+    profile.storage.disks.push_back(std::move(disk.profile));
+    core.add(disk.core);
+  }
+  if (!core.empty()) {
+    profile.storage.core = measured_figure<double>(core, "processor time of reading");
   }
   const LoadWatch watch;  // not of disks: the system's own threads write what was written there
   measure_compute(

@@ -171,7 +171,7 @@ std::optional<ModelTimes> find_model_times(const ModelTimesKey& key, LogSink& lo
 }
 
 std::string keep_model_times(const ModelTimes& times) {
-  const std::string file = model_times_file(times.key());
+  std::string file = model_times_file(times.key());
   if (file.empty()) throw Error("neither HOME nor XDG_CACHE_HOME is set");
   std::error_code error;
   const std::filesystem::path folder = std::filesystem::path(file).parent_path();

@@ -72,6 +72,7 @@ CostModel::CostModel(const HardwareProfile& machine,
   if (!machine.storage.disks.empty()) {
     storage_ = storage_rates(machine.storage, rules.disk_block, rules.disk_depth);
     shared_[index_of(Resource::kDisk)] = 1.0 / storage_->mixing;
+    if (machine.storage.core) disk_core_ = machine.storage.core->value;
   }
   nodes_.reserve(graph.nodes.size());
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
@@ -191,8 +192,9 @@ OpCost CostModel::copy(const Op& op) const {
     case Lane::kDiskRead:
     case Lane::kDiskWrite: {
       require(storage_.has_value(), "CostModel: a schedule with a disk on a machine without one");
-      OpCost cost = on_host(
-          size / (op.lane == Lane::kDiskRead ? storage_->read : storage_->write), bytes, 0.0);
+      OpCost cost = on_host(size / (op.lane == Lane::kDiskRead ? storage_->read : storage_->write),
+                            bytes,
+                            disk_core_);
       cost.demand[index_of(Resource::kDisk)] = 1.0F;
       return cost;
     }

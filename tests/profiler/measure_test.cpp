@@ -90,6 +90,9 @@ TEST(MeasureMachine, FillsAProfileThatReadsBack) {
   EXPECT_EQ(profile.host.memory.spread, 0.0);
   EXPECT_EQ(profile.host.memory.value + profile.device.memory.value, probe_environment().memory);
   ASSERT_EQ(profile.storage.disks.size(), 1U);
+  ASSERT_TRUE(profile.storage.core.has_value());
+  EXPECT_GT(profile.storage.core->value, 0.0);
+  EXPECT_LE(profile.storage.core->value, 1.0);
   const DiskProfile& disk = profile.storage.disks[0];
   EXPECT_EQ(disk.name, folder.path().string());
   EXPECT_THAT(disk.write.front().rate.source, HasSubstr("write cache"));

@@ -228,6 +228,17 @@ TEST_F(CostModelTest, SharedCoresYieldWhatTheMachineSays) {
   EXPECT_EQ(CostModel(processor, graph, kShape).shared()[cores], 0.75);
 }
 
+// On a device that computes on them.
+TEST_F(CostModelTest, DisksTakeTheirPartOfTheCores) {
+  HardwareProfile processor = machine(DeviceKind::kHost);
+  const Op read = copy(Lane::kDiskRead, Bytes{1'000'000});
+  EXPECT_FLOAT_EQ(demand(CostModel(processor, graph, kShape)(read), Resource::kCores), 0.0F);
+  processor.storage.core = figure(0.4);
+  EXPECT_FLOAT_EQ(demand(CostModel(processor, graph, kShape)(read), Resource::kCores), 0.05F);
+  processor.device.kind = DeviceKind::kCuda;
+  EXPECT_FLOAT_EQ(demand(CostModel(processor, graph, kShape)(read), Resource::kCores), 0.0F);
+}
+
 TEST_F(CostModelTest, RefusesADiskThatIsNotThere) {
   HardwareProfile diskless = machine();
   diskless.storage.disks.clear();

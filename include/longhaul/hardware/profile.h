@@ -85,6 +85,8 @@ struct StorageProfile {
   std::vector<DiskProfile> disks;
   // What all disks together pass through one after the other: software, a switch.
   std::optional<Figure<BytesPerSecond>> serial;
+  // Of one core, what a transfer at full rate keeps busy: checksums and the system's part.
+  std::optional<Figure<double>> core;
 
   bool operator==(const StorageProfile&) const = default;
 };

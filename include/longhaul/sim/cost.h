@@ -105,6 +105,7 @@ class CostModel {
   double update_threads_;
   bool is_host_device_;
   std::optional<StorageRates> storage_;
+  double disk_core_ = 0.0;  // of one core, while a transfer runs
   std::array<double, kResourceCount> shared_;
   std::vector<NodeTime> nodes_;
   ComputeRates compute_;
