@@ -108,9 +108,9 @@ std::string machine_page(const HardwareProfile& machine) {
                      to_string(machine.host.bandwidth.value),
                      ", AdamW ",
                      in_words(last_rate(machine.host.optimizer), "parameters/s"),
-                     machine.host.sharing ? concat(", lanes together ",
-                                                   share_in_words(machine.host.sharing->value))
-                                          : "",
+                     machine.host.sharing
+                         ? concat(", lanes together ", share_in_words(machine.host.sharing->value))
+                         : "",
                      ", may pin ",
                      to_string(machine.host.pin_limit.value)));
   for (const DiskProfile& disk : machine.storage.disks) page += disk_row(disk);
