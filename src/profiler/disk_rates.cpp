@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <ctime>
 #include <thread>
-
-#include <time.h>
 
 #include "longhaul/core/error.h"
 #include "longhaul/core/philox.h"

@@ -32,7 +32,7 @@ std::vector<std::string> words_of(const RunConfig& config, const RunPlan& plan) 
   lines.push_back("predicted: " + step_in_words(plan.problem, *plan.judgement));
   lines.push_back("machine: " + plan.machine);
   if (!plan.problem.measured.nodes.empty()) {
-    lines.push_back("seconds of the model's nodes: measured on this device");
+    lines.emplace_back("seconds of the model's nodes: measured on this device");
   }
   return lines;
 }
