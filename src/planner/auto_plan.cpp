@@ -72,7 +72,8 @@ AutoPlan make_auto_plan(const Problem& problem) {
   if (!found) {
     result.refusal = violated_bounds(problem, search);
     if (!result.refusal.empty()) return result;
-    found = best_under_smaller_caps(problem);
+    found = search.squeezed();
+    if (!found) found = best_under_smaller_caps(problem);
   }
   if (!found) {
     result.refusal = "no placement was found; no bound is violated by itself";

@@ -74,8 +74,8 @@ void add_change(const Problem& problem,
   idea.apply(changed);
   AutoPlan plan = make_auto_plan(changed);
   if (!plan.best) return;
-  const double speedup =
-      tokens_of(changed) / plan.best->step.value * before.step.value / tokens_of(problem);
+  const double speedup = tokens_of(changed) / mean_step(changed, *plan.best).value *
+                         mean_step(problem, before).value / tokens_of(problem);
   if (speedup < kWorthSaying) return;
   changes.push_back({idea.text, std::move(*plan.best), speedup});
 }

@@ -62,6 +62,10 @@ class Ledger {
   std::vector<LedgerLine> lines_;
 };
 
+Seconds mean(const Problem& problem, Seconds step, Seconds after_clip) {
+  return step * (1.0 - problem.clip_share) + after_clip * problem.clip_share;
+}
+
 double cost_of_step(const Problem& problem, Seconds step, Bytes written) {
   constexpr double kGiga = 1e9;
   return step.value + problem.write_price * static_cast<double>(written.count) / kGiga;
@@ -69,8 +73,12 @@ double cost_of_step(const Problem& problem, Seconds step, Bytes written) {
 
 }  // namespace
 
+Seconds mean_step(const Problem& problem, const Judgement& judgement) {
+  return mean(problem, judgement.step, judgement.after_clip);
+}
+
 double cost_of(const Problem& problem, const Judgement& judgement) {
-  return cost_of_step(problem, judgement.step, judgement.written());
+  return cost_of_step(problem, mean_step(problem, judgement), judgement.written());
 }
 
 bool Trial::may_fit(const Caps& caps) const {
@@ -82,7 +90,7 @@ bool Trial::may_fit(const Caps& caps) const {
 
 Judging::Judging(const Problem& problem) : problem_(problem), costs_(cost_model(problem)) {}
 
-Trial Judging::simulated(const Plan& plan) const {
+Trial Judging::simulated(const Plan& plan, double limit) const {
   Trial trial{
       .plan = plan,
       .pass = lower(
@@ -90,9 +98,21 @@ Trial Judging::simulated(const Plan& plan) const {
   const Schedule& schedule = trial.pass.schedule;
   const Simulation simulation = simulate(schedule, op_costs(schedule, costs_));
   trial.step = simulation.step;
+  trial.after_clip = simulation.step;
   trial.busy = simulation.busy;
   trial.moved = simulation.moved;
   trial.least = least_peak(schedule);
+  trial.ops = schedule.ops().size();
+  const bool may_fail = plan.update == UpdateTime::kSpeculative && problem_.clip_share > 0.0;
+  if (may_fail && cost_of(trial) < limit) {
+    const LoweredPass again = lower(problem_.graph,
+                                    problem_.format,
+                                    plan,
+                                    problem_.shape,
+                                    PassStart{Pass::kTrain, {Pending::kRedo, 0}},
+                                    workers(problem_));
+    trial.after_clip = simulate(again.schedule, op_costs(again.schedule, costs_)).step;
+  }
   return trial;
 }
 
@@ -101,6 +121,7 @@ Judgement Judging::placed(Trial trial) const {
   const PlacedSchedule placed = place(std::move(trial.pass.schedule));
   return {.plan = std::move(trial.plan),
           .step = trial.step,
+          .after_clip = trial.after_clip,
           .busy = trial.busy,
           .moved = trial.moved,
           .peak = placed.peak,
@@ -110,8 +131,9 @@ Judgement Judging::placed(Trial trial) const {
 }
 
 double Judging::cost_of(const Trial& trial) const {
-  return cost_of_step(
-      problem_, trial.step, trial.moved[static_cast<std::size_t>(Lane::kDiskWrite)]);
+  return cost_of_step(problem_,
+                      mean(problem_, trial.step, trial.after_clip),
+                      trial.moved[static_cast<std::size_t>(Lane::kDiskWrite)]);
 }
 
 Judgement judge(const Problem& problem, const Plan& plan) {

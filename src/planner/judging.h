@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <limits>
 
 #include "longhaul/plan/lower.h"
 #include "longhaul/planner/judge.h"
@@ -15,13 +16,14 @@ namespace longhaul {
 struct Trial {
   Plan plan;
   LoweredPass pass;
-  Seconds step;
+  Seconds step;        // where a speculation held
+  Seconds after_clip;  // where it did not; the same for plans that do not speculate
   std::array<Seconds, kLaneCount> busy{};
   std::array<Bytes, kLaneCount> moved{};
   std::array<Bytes, kTierCount> least{};  // no placement takes less
 
   bool may_fit(const Caps& caps) const;
-  std::size_t ops() const { return pass.schedule.ops().size(); }
+  std::size_t ops = 0;
 };
 
 class Judging {
@@ -29,7 +31,8 @@ class Judging {
   // Keeps a reference to `problem`.
   explicit Judging(const Problem& problem);
 
-  Trial simulated(const Plan& plan) const;
+  // The step after one that clipped is simulated where the other one does not cost `limit` already.
+  Trial simulated(const Plan& plan, double limit = std::numeric_limits<double>::infinity()) const;
   Judgement placed(Trial trial) const;
 
   // What is minimised: see cost_of(Judgement).

@@ -4,6 +4,8 @@
 #include <map>
 #include <tuple>
 
+#include "decisions.h"
+
 namespace longhaul {
 namespace {
 
@@ -170,62 +172,22 @@ class StateKinds {
   std::map<Key, Sum> sums_;
 };
 
-void set_blocks(const Problem& problem,
-                const Workload& work,
-                const std::vector<Kind>& kinds,
-                Plan& plan) {
+std::vector<BlockPlan> deal_blocks(const Workload& work, const std::vector<Kind>& kinds) {
   std::vector<Dealer::Kind> shares;
-  std::size_t most = 0;
-  for (std::size_t k = 0; k < kinds.size(); ++k) {
-    const BlockPlan& how = kinds[k].plan;
+  for (const Kind& kind : kinds) {
+    const BlockPlan& how = kind.plan;
     const bool is_on_device = how.weights.tier == Tier::kDevice || how.keeps_weights_on_device ||
                               how.states.tier == Tier::kDevice;
-    shares.push_back({kinds[k].share, is_on_device && kinds.size() > 1});
-    if (kinds[k].share > kinds[most].share) most = k;
+    shares.push_back({kind.share, is_on_device && kinds.size() > 1});
   }
-  plan.blocks = kinds[most].plan;
   Dealer dealer(shares);
-  for (std::size_t b = 0; b < problem.graph.blocks.size(); ++b) {
-    const std::size_t k = dealer.next(work.block_weights[b]);
-    if (k != most) plan.exceptions[problem.graph.blocks[b].name] = kinds[k].plan;
-  }
-}
-
-// --- the embedding
-
-bool is_tied(const ModelGraph& graph, TensorId table) {
-  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
-    return is<HeadLoss>(node) && node.inputs[1] == table;
-  });
-}
-
-// Where its table streams, only the rows that are used cross the link, if the plan's other choices
-// allow it. Sums of tied tables on the host ask for it.
-void set_embedding(const Problem& problem, Plan& plan) {
-  const ModelGraph& graph = problem.graph;
-  const bool sums_on_host = plan.accumulators == Tier::kHost;
-  if (problem.shape.micro_batches > 1 && !sums_on_host) return;
-  for (const Node& node : graph.nodes) {
-    if (!is<Embedding>(node)) continue;
-    const Block& block = graph[graph[node.inputs[2]].block];
-    BlockPlan how = plan.of(block);
-    const bool streams = how.weights.tier != Tier::kDevice && !how.keeps_weights_on_device &&
-                         how.update_on == Tier::kHost;
-    if (!streams && !(sums_on_host && is_tied(graph, node.inputs[2]))) continue;
-    how.keeps_weights_on_device = false;
-    how.update_on = Tier::kHost;
-    how.weights = {Tier::kHost};
-    if (how.states.tier == Tier::kDevice) how.states = {Tier::kHost};
-    how.gradients = Tier::kHost;
-    if (plan.update == UpdateTime::kSpeculative) how.next_forward_share = 0.0;
-    plan.exceptions[block.name] = how;
-    plan.embeds_on_host = true;
-  }
+  std::vector<BlockPlan> blocks;
+  blocks.reserve(work.block_weights.size());
+  for (const double size : work.block_weights) blocks.push_back(kinds[dealer.next(size)].plan);
+  return blocks;
 }
 
 // --- saved tensors
-
-using Actions = std::vector<SavedAction>;  // [micro-batch]
 
 // So many of each action, spread over the micro-batches.
 Actions spread(const std::array<int, kActionCount>& counts, int micro_batches) {
@@ -240,45 +202,18 @@ Actions spread(const std::array<int, kActionCount>& counts, int micro_batches) {
   return actions;
 }
 
-void add_rules(const std::string& tensors, const Actions& actions, Plan& plan) {
-  for (const SavedAction action :
-       {SavedAction::kHost, SavedAction::kDisk, SavedAction::kRecompute, SavedAction::kKeep}) {
-    SavedRule rule{tensors, {}, action};
-    for (std::size_t m = 0; m < actions.size(); ++m) {
-      if (actions[m] == action) rule.micro_batches.push_back(static_cast<int>(m));
-    }
-    if (rule.micro_batches.empty()) continue;
-    if (rule.micro_batches.size() == actions.size()) rule.micro_batches.clear();
-    plan.saved.push_back(std::move(rule));
-  }
-}
-
-// Every site gets whole micro-batches, counts of neighbours differ by one at most. The counts that
-// most sites have become one rule for all, the others rules of their own before it.
-void set_saved(const SavedUnit& unit,
-               const std::array<double, kActionCount>& shares,
-               int micro_batches,
-               Plan& plan) {
+// Every site gets whole micro-batches, counts of neighbours differ by one at most.
+std::vector<Actions> deal_saved(const SavedUnit& unit,
+                                const std::array<double, kActionCount>& shares,
+                                int micro_batches) {
   Dealer dealer = dealer_of(shares);
   std::vector<Actions> of_site;
-  std::map<Actions, int> uses;
   for (std::size_t s = 0; s < unit.sites.size(); ++s) {
     std::array<int, kActionCount> counts{};
     for (int m = 0; m < micro_batches; ++m) ++counts[dealer.next(1.0)];
     of_site.push_back(spread(counts, micro_batches));
-    ++uses[of_site.back()];
   }
-  const auto usual = std::max_element(uses.begin(), uses.end(), [](const auto& a, const auto& b) {
-                       return a.second < b.second;
-                     })->first;
-  for (std::size_t s = 0; s < unit.sites.size(); ++s) {
-    if (of_site[s] == usual) continue;
-    for (const std::string& name : unit.sites[s].tensors) add_rules(name, of_site[s], plan);
-  }
-  const bool is_kept = std::all_of(
-      usual.begin(), usual.end(), [](SavedAction action) { return action == SavedAction::kKeep; });
-  if (is_kept) return;  // what no rule matches is kept
-  for (const std::string& pattern : unit.patterns) add_rules(pattern, usual, plan);
+  return of_site;
 }
 
 UpdateTime update_of(const Problem& problem, const ProgramChoice& choice) {
@@ -297,7 +232,8 @@ Plan realize(const Problem& problem,
              const ProgramChoice& choice,
              const ProgramAnswer& answer) {
   const int micro_batches = problem.shape.micro_batches;
-  Plan plan;
+  Decisions decisions;
+  Plan& plan = decisions.rest;
   plan.policy = "auto";
   plan.group = choice.passes == 1 ? 0 : micro_batches / choice.passes;
   plan.accumulators = micro_batches > 1 ? choice.accumulators : Tier::kDevice;
@@ -307,18 +243,18 @@ Plan realize(const Problem& problem,
   plan.staging = choice.staging;
   plan.block_inputs = most_of(answer.inputs);
   for (std::size_t u = 0; u < work.units.size(); ++u) {
-    set_saved(work.units[u], answer.saved[u], micro_batches, plan);
+    decisions.saved.push_back(deal_saved(work.units[u], answer.saved[u], micro_batches));
   }
   plan.update = update_of(problem, choice);
   const std::vector<Kind> kinds = StateKinds(answer).kinds(plan.update);
-  set_blocks(problem, work, kinds, plan);
-  set_embedding(problem, plan);
-  const bool moves_nothing = kinds.size() == 1 && plan.blocks.states.tier == Tier::kDevice;
+  decisions.blocks = deal_blocks(work, kinds);
+  place_embedding(problem, decisions);
+  const bool moves_nothing = kinds.size() == 1 && kinds.front().plan.states.tier == Tier::kDevice;
   if (moves_nothing) {
     plan.update = UpdateTime::kAfterBackward;
-    plan.blocks.next_forward_share = 0.0;
+    for (BlockPlan& how : decisions.blocks) how.next_forward_share = 0.0;
   }
-  return plan;
+  return plan_of(problem, work, decisions);
 }
 
 }  // namespace longhaul

@@ -3,13 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "longhaul/core/error.h"
-#include "longhaul/planner/baselines.h"
-#include "longhaul/planner/lohan.h"
-#include "longhaul/planner/swaps.h"
-
+#include "moves.h"
 #include "realize.h"
-#include "step_items.h"
 
 namespace longhaul {
 namespace {
@@ -195,9 +190,9 @@ std::optional<Search::Found> Search::realize_within_caps(Proposal proposal, doub
   double bound = limit;
   int placements = 0;
   for (int round = 0; round < kCorrections; ++round) {
-    Trial trial =
-        judging_.simulated(longhaul::realize(problem_, work_, proposal.choice, proposal.answer));
-    judged_ops_ += trial.ops();
+    Trial trial = judging_.simulated(
+        longhaul::realize(problem_, work_, proposal.choice, proposal.answer), bound);
+    judged_ops_ += trial.ops;
     std::array<Bytes, kTierCount> peaks = trial.least;
     const bool may_fit = trial.may_fit(problem_.caps);
     const bool is_better = judging_.cost_of(trial) < bound;
@@ -226,75 +221,9 @@ void Search::keep_better(std::optional<Found>& best, std::optional<Found> found)
   }
 }
 
-// The plans of others, so that none of them is ever better.
-std::vector<Plan> Search::policies() const {
-  std::vector<Plan> plans;
-  for (const std::string& policy : policy_names()) plans.push_back(make_plan(policy));
-  if (!problem_.machine.storage.disks.empty()) {
-    const LohanProfile profile = lohan_profile(problem_.machine, problem_.caps.bytes[1]);
-    const SwapDecision swap = choose_swap(lohan_work(problem_.graph, problem_.shape), profile);
-    plans.push_back(lohan_plan(UpdateOrder::kOptimized));
-    swap_activations(plans.back(), problem_.graph, problem_.shape, {swap.swapped});
-  }
-  for (Plan& plan : plans) plan.chunk = chunk_for(work_);
-  std::erase_if(plans, [this](const Plan& plan) {
-    return problem_.clips && plan.update == UpdateTime::kInBackward;
-  });
-  return plans;
-}
-
-void Search::consider_policies(std::optional<Found>& best, const Proposal& cheapest) const {
-  for (const Plan& plan : policies()) {
-    if (!may_win(plan, best)) continue;
-    const double limit = best ? cost_of(problem_, best->judgement) : kNoLimit;
-    keep_better(best, try_plan(plan, cheapest, limit));
-  }
-}
-
-// By what the homes of its states take alone.
-bool Search::may_win(const Plan& plan, const std::optional<Found>& best) const {
-  const BlockPlan& how = plan.blocks;
-  ProgramChoice choice;
-  choice.is_merged = true;
-  choice.passes = plan.group == 0 ? 1 : problem_.shape.micro_batches;
-  const StepItems items(problem_, work_, rates_, choice);
-  const bool in_backward = !problem_.clips;
-  const Item item = items.states({.weights = how.weights.tier,
-                                  .states = how.states.tier,
-                                  .keeps_weights_on_device = how.keeps_weights_on_device,
-                                  .update_on = how.update_on,
-                                  .gradients = how.gradients,
-                                  .is_deferred = !in_backward});
-  for (std::size_t t = 0; t < kTierCount; ++t) {
-    if (item.bytes[t] > static_cast<double>(problem_.caps.bytes[t].count)) return false;
-  }
-  if (!best) return true;
-  Load all;
-  for (const Load& load : item.loads) all += load;
-  const double disk =
-      (all.disk_read * rates_.disk_read + all.disk_write * rates_.disk_write) / rates_.disk_shared;
-  const double price = problem_.write_price * all.disk_write / 1e9;
-  return disk + price < cost_of(problem_, best->judgement);
-}
-
-// As it is; none where it is impossible, does not fit, or costs `limit` or more.
-std::optional<Search::Found> Search::try_plan(const Plan& plan,
-                                              const Proposal& origin,
-                                              double limit) const {
-  try {
-    Trial trial = judging_.simulated(plan);
-    judged_ops_ += trial.ops();
-    if (!trial.may_fit(problem_.caps) || judging_.cost_of(trial) >= limit) return std::nullopt;
-    Judgement judgement = judging_.placed(std::move(trial));
-    if (!judgement.fits(problem_.caps)) return std::nullopt;
-    return Found{std::move(judgement), origin};
-  } catch (const ConfigError&) {  // what the program's plans never are
-    return std::nullopt;
-  }
-}
-
+// Where blocks are few their decisions are looked at one by one later, for half of the time.
 bool Search::has_time_left() const {
-  return judged_ops_ < kMostOps;
+  return judged_ops_ < (has_few_blocks(problem_) ? kMostOps / 2 : kMostOps);
 }
 
 // The same structure with lanes planned below their rates, less memory, other staging, other places
@@ -341,27 +270,36 @@ Search::Found Search::refine(Found start) const {
 }
 
 std::optional<Search::Found> Search::best() const {
-  std::optional<Found> best;
   const std::vector<Proposal> all = proposals();
-  if (all.empty()) return best;
+  std::vector<Found> found = realized(all);
+  if (found.empty()) return std::nullopt;
+  for (Found& start : found) start = refine(std::move(start));
+  add_policies(all.front(), found);
+  add_outlines(all.front(), found);
+  return polished(std::move(found));
+}
+
+// The best few of the structures that were looked at, the cheapest first.
+std::vector<Search::Found> Search::realized(const std::vector<Proposal>& all) const {
   std::vector<Found> found;
+  double least = kNoLimit;
   for (const Proposal& proposal : all) {
-    const bool is_hopeless = best && proposal.answer.cost >= cost_of(problem_, best->judgement);
-    if (best && (is_hopeless || !has_time_left())) break;
-    const double limit = best ? kWorthRefining * cost_of(problem_, best->judgement) : kNoLimit;
-    std::optional<Found> next = realize_within_caps(proposal, limit);
+    const bool is_hopeless = proposal.answer.cost >= least;
+    if (!found.empty() && (is_hopeless || !has_time_left())) break;
+    std::optional<Found> next = realize_within_caps(proposal, kWorthRefining * least);
     if (!next) continue;
-    found.push_back(*next);
-    keep_better(best, std::move(next));
+    least = std::min(least, cost_of(problem_, next->judgement));
+    found.push_back(std::move(*next));
   }
-  const auto is_cheaper = [this](const Found& a, const Found& b) {
-    return cost_of(problem_, a.judgement) < cost_of(problem_, b.judgement);
-  };
-  std::stable_sort(found.begin(), found.end(), is_cheaper);
+  sort(found);
   found.resize(std::min(found.size(), kRefined));
-  for (Found& start : found) keep_better(best, refine(std::move(start)));
-  consider_policies(best, all.front());
-  return best;
+  return found;
+}
+
+void Search::sort(std::vector<Found>& found) const {
+  std::stable_sort(found.begin(), found.end(), [this](const Found& a, const Found& b) {
+    return cost_of(problem_, a.judgement) < cost_of(problem_, b.judgement);
+  });
 }
 
 std::optional<Search::Found> Search::any() const {

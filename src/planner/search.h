@@ -44,6 +44,8 @@ class Search {
   bool has_time_left() const;
 
   std::optional<Found> best() const;
+  // Where no structure fits: what plans for larger caps become when they are made smaller.
+  std::optional<Found> squeezed() const;
   // The first that fits, of structures in the order of their cost.
   std::optional<Found> any() const;
 
@@ -61,10 +63,14 @@ class Search {
   std::vector<ProgramChoice> neighbours(const ProgramChoice& start) const;
   void keep_better(std::optional<Found>& best, std::optional<Found> found) const;
   std::vector<Plan> policies() const;
-  void consider_policies(std::optional<Found>& best, const Proposal& cheapest) const;
-  bool may_win(const Plan& plan, const std::optional<Found>& best) const;
+  void add_policies(const Proposal& cheapest, std::vector<Found>& found) const;
+  void add_outlines(const Proposal& cheapest, std::vector<Found>& found) const;
+  bool may_win(const Plan& plan, double least) const;
   std::optional<Found> try_plan(const Plan& plan, const Proposal& origin, double limit) const;
   Found refine(Found start) const;
+  std::vector<Found> realized(const std::vector<Proposal>& all) const;
+  void sort(std::vector<Found>& found) const;
+  Found polished(std::vector<Found> found) const;
 
   const Problem& problem_;
   Judging judging_;

@@ -19,13 +19,6 @@ double neighbours(const std::vector<double>& sizes, std::size_t count) {
   return most;
 }
 
-// Of blocks [first, first + count), as many as there are.
-double sum_of(const std::vector<double>& sizes, std::size_t first, std::size_t count) {
-  double sum = 0.0;
-  for (std::size_t b = first; b < std::min(sizes.size(), first + count); ++b) sum += sizes[b];
-  return sum;
-}
-
 }  // namespace
 
 StepItems::StepItems(const Problem& problem,
@@ -75,17 +68,39 @@ double StepItems::needed_beside_shares(Tier tier) const {
 double StepItems::needed_on_device() const {
   const auto ahead = static_cast<std::size_t>(choice_.weight_window) + 1;
   const auto leaving = static_cast<std::size_t>(choice_.saved_window) + 1;
+  const std::size_t count = work_.visit_bytes.size();
   double most = 0.0;
-  for (std::size_t b = 0; b < work_.visit_bytes.size(); ++b) {
-    const std::size_t from = b + 1 >= ahead ? b + 1 - ahead : 0;
+  for (std::size_t b = 0; b < count; ++b) {
     double here = work_.visit_bytes[b];
-    if (choice_.streams) here += sum_of(work_.block_weights, from, b + 1 - from) * weight_;
-    here += sum_of(work_.block_trainable, b, leaving) * transport_;
+    for (std::size_t i = b + 1 >= ahead ? b + 1 - ahead : 0; choice_.streams && i <= b; ++i) {
+      here += weights_around(i) * weight_;
+    }
+    for (std::size_t i = b; i < std::min(count, b + leaving); ++i) {
+      here += gradients_around(i) * transport_;
+    }
     if (sums_on(Tier::kDevice)) here += 4.0 * work_.block_trainable[b];
+    const bool has_tiles = b + 1 == count && choice_.streams;
+    if (has_tiles) here += (choice_.weight_window + 3) * work_.head_tile * weight_;
     most = std::max(most, here);
   }
   if (sums_on(Tier::kDevice) && passes_ > 1) most += 4.0 * work_.trainable;
   return most + (group_ + 2.0) * work_.hidden_bytes;
+}
+
+// Elements on the device around a visit of a block, where they stream.
+double StepItems::weights_around(std::size_t block) const {
+  return gathers_on_host() && block == work_.embedding ? 0.0 : work_.visit_weights[block];
+}
+
+double StepItems::gradients_around(std::size_t block) const {
+  const bool is_table = choice_.streams && block == work_.tiled;
+  if (gathers_on_host() && block == work_.embedding) return 0.0;
+  return is_table ? work_.visit_weights[block] : work_.block_trainable[block];
+}
+
+// See place_embedding.
+bool StepItems::gathers_on_host() const {
+  return choice_.streams && (problem_.shape.micro_batches == 1 || sums_on(Tier::kHost));
 }
 
 double StepItems::needed_on_host(double block) const {
@@ -199,9 +214,16 @@ void StepItems::add_gradient(const StateClass& kind, Item& item) const {
 }
 
 void StepItems::add_update(const StateClass& kind, Item& item) const {
+  item.loads[kind.is_deferred ? kForwardPhase : kBackwardPhase] +=
+      update_load(kind, kind.is_deferred);
+  const bool may_fail = choice_.is_speculative && !kind.is_deferred;
+  if (may_fail) item.loads[kForwardPhase] += update_load(kind, true) * problem_.clip_share;
+}
+
+Load StepItems::update_load(const StateClass& kind, bool in_forward) const {
   const double n = work_.trainable;
-  Load& load = item.loads[kind.is_deferred ? kForwardPhase : kBackwardPhase];
-  const bool fetched = !kind.is_resident() && !kind.is_deferred && kind.update_on == Tier::kHost;
+  Load load;
+  const bool fetched = !kind.is_resident() && !in_forward && kind.update_on == Tier::kHost;
   if (kind.states == Tier::kDisk) {
     load.disk_read += states_ * n;
     load.disk_write += states_ * n;
@@ -210,13 +232,13 @@ void StepItems::add_update(const StateClass& kind, Item& item) const {
     if (!fetched) load.disk_read += weight_ * n;
     load.disk_write += weight_ * n;
   }
-  if (kind.is_deferred && kind.gradients == Tier::kDisk) load.disk_read += transport_ * n;
+  if (in_forward && kind.gradients == Tier::kDisk) load.disk_read += transport_ * n;
   const double touched = 2.0 * (weight_ + states_) + transport_;
   if (kind.update_on == Tier::kHost) {
     load.host_work += rates_.update * n;
     load.host_bytes += touched * n;
     if (kind.keeps_weights_on_device) load.to_device += weight_ * n;
-    return;
+    return load;
   }
   load.compute += touched * n * rates_.device_memory;
   double moved = kind.states == Tier::kDevice ? 0.0 : states_ * n;
@@ -224,6 +246,7 @@ void StepItems::add_update(const StateClass& kind, Item& item) const {
   load.to_device += moved;
   load.to_host += moved;
   if (kind.gradients != Tier::kDevice) load.to_device += transport_ * n;
+  return load;
 }
 
 // --- saved tensors

@@ -81,10 +81,14 @@ class StepItems {
   double needed_on_device() const;
   double needed_on_host(double block) const;
   bool sums_on(Tier tier) const;
+  double weights_around(std::size_t block) const;
+  double gradients_around(std::size_t block) const;
+  bool gathers_on_host() const;
   void add_times(StateClass kind, std::vector<StateClass>& all) const;
   void add_fetches(const StateClass& kind, Item& item) const;
   void add_gradient(const StateClass& kind, Item& item) const;
   void add_update(const StateClass& kind, Item& item) const;
+  Load update_load(const StateClass& kind, bool in_forward) const;
   Item swap_item(SavedAction action, double bytes, double sites) const;
 
   const Problem& problem_;

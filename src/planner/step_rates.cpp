@@ -85,6 +85,11 @@ StepRates step_rates(const Problem& problem) {
   return rates;
 }
 
+double usual_clip_share(const ModelGraph& graph) {
+  constexpr std::int64_t kSmall = 1'000'000'000;
+  return parameter_count(graph) < kSmall ? 1.0 : 0.1;
+}
+
 int workers(const Problem& problem) {
   if (problem.machine.device.kind != DeviceKind::kHost) return 1;
   const int wanted = problem.rules.compute_threads;

@@ -138,6 +138,8 @@ class Summary {
   Workload make() {
     for (std::size_t b = 0; b < graph_.blocks.size(); ++b) add_block(make_id<BlockId>(b));
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) add_node(n);
+    work_.embedding = embedding_block(graph_);
+    add_visit_weights();
     work_.hidden_bytes = bytes(graph_.hidden);
     std::stable_sort(
         work_.units.begin(), work_.units.end(), [](const SavedUnit& a, const SavedUnit& b) {
@@ -176,14 +178,14 @@ class Summary {
     std::string key;
     for (const TensorId id : node.outputs) {
       if (std::find(saved.begin(), saved.end(), id) == saved.end()) continue;
-      site.tensors.push_back(graph_[id].name);
+      site.tensors.push_back(id);
       key += without_numbers(graph_[id].name) + '\n';
     }
     const auto [found, is_new] = unit_of_.try_emplace(key, work_.units.size());
     if (is_new) {
       work_.units.emplace_back();
-      for (const std::string& name : site.tensors) {
-        work_.units.back().patterns.push_back(without_numbers(name));
+      for (const TensorId id : site.tensors) {
+        work_.units.back().patterns.push_back(without_numbers(graph_[id].name));
       }
     }
     SavedUnit& all = work_.units[found->second];
@@ -210,6 +212,37 @@ class Summary {
     if (!is<Embedding>(node)) work_.backward_fetch += elements;
   }
 
+  // Weights of all owners that a block's nodes read; of a head that is cut, a tile at a time.
+  void add_visit_weights() {
+    for (std::size_t b = 0; b < graph_.blocks.size(); ++b) {
+      std::set<std::size_t> owners;
+      double sum = 0.0;
+      for (const NodeId id : graph_.blocks[b].nodes) {
+        const Node& node = graph_[id];
+        if (const HeadLoss* head = tiled_head(node)) {
+          work_.tiled = graph_[node.inputs[1]].block.index();
+          work_.head_tile = static_cast<double>(head->tile_rows * head->width);
+          if (work_.tiled == b) sum -= static_cast<double>(head->rows * head->width);
+        }
+        note_owners(node, owners);
+      }
+      for (const std::size_t owner : owners) sum += work_.block_weights[owner];
+      work_.visit_weights.push_back(std::max(0.0, sum));
+    }
+  }
+  void note_owners(const Node& node, std::set<std::size_t>& owners) const {
+    for (const TensorId id : node.inputs) {
+      if (graph_[id].kind != TensorKind::kParameter) continue;
+      const bool is_foreign = graph_[id].block != node.block;
+      if (tiled_head(node) != nullptr && is_foreign) continue;
+      owners.insert(graph_[id].block.index());
+    }
+  }
+  static const HeadLoss* tiled_head(const Node& node) {
+    const auto* head = std::get_if<HeadLoss>(&node.kind);
+    return head != nullptr && head->tile_rows > 0 && head->tile_rows < head->rows ? head : nullptr;
+  }
+
   // Everything a visit saves, the gradients around its largest node, and scratch.
   double visit_bytes(BlockId block) const {
     double saved = 0.0;
@@ -220,7 +253,13 @@ class Summary {
       double here = 0.0;
       for (const TensorId out : node.outputs) here += is_activation(graph_, out) ? bytes(out) : 0.0;
       for (const TensorId in : node.inputs) here += is_activation(graph_, in) ? bytes(in) : 0.0;
-      const OpKind kind = is<HeadLoss>(node) ? OpKind::kHeadLoss : OpKind::kBackward;
+      OpKind kind = OpKind::kBackward;
+      if (const auto* head = std::get_if<HeadLoss>(&node.kind)) {
+        kind = head->tile_rows > 0 ? OpKind::kHeadGradient : OpKind::kHeadLoss;
+        // Statistics, and fp32 sums of the gradient of hidden.
+        const auto rows = static_cast<double>(problem_.shape.tokens);
+        if (tiled_head(node) != nullptr) here += 4.0 * rows * static_cast<double>(head->width + 3);
+      }
       here += static_cast<double>(
           scratch_bytes(graph_, node, kind, problem_.shape, workers(problem_)).count);
       around = std::max(around, here);
@@ -238,6 +277,13 @@ class Summary {
 };
 
 }  // namespace
+
+std::optional<std::size_t> embedding_block(const ModelGraph& graph) {
+  const auto found = std::find_if(
+      graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return is<Embedding>(node); });
+  if (found == graph.nodes.end()) return std::nullopt;
+  return graph[found->inputs[2]].block.index();
+}
 
 Workload summarize(const Problem& problem, const StepRates& rates) {
   return Summary(problem, rates).make();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,10 +15,10 @@ namespace longhaul {
 
 // The saved tensors that one node writes: keeping them together spares running it again.
 struct SavedUnit {
-  // In each block that has it, the names of its tensors.
+  // In each block that has it.
   struct Site {
     BlockId block;
-    std::vector<std::string> tensors;
+    std::vector<TensorId> tensors;
   };
   std::vector<Site> sites;
   std::vector<std::string> patterns;  // match the tensors of all sites
@@ -38,9 +39,16 @@ struct Workload {
   // --- what is there at once
   std::vector<double> block_weights;    // elements, [block]
   std::vector<double> block_trainable;  // elements, [block]
-  double hidden_bytes = 0.0;            // an activation between blocks, one micro-batch
-  std::vector<double> visit_bytes;      // [block]: of a visit beside weights and their gradients
+  // Elements that come to the device for a visit of the block, where they stream.
+  std::vector<double> visit_weights;     // [block]
+  std::optional<std::size_t> embedding;  // the block that holds the embedding's table
+  std::optional<std::size_t> tiled;      // the block whose weight the head takes tile by tile
+  double head_tile = 0.0;                // elements of a tile; 0: the head takes it whole
+  double hidden_bytes = 0.0;             // an activation between blocks, one micro-batch
+  std::vector<double> visit_bytes;       // [block]: of a visit beside weights and their gradients
 };
+
+std::optional<std::size_t> embedding_block(const ModelGraph& graph);
 
 Workload summarize(const Problem& problem, const StepRates& rates);
 

@@ -73,19 +73,19 @@ class Page {
 
 void add_speed(const PlanStory& story, const Judgement& best, Page& page) {
   const auto tokens = static_cast<double>(tokens_of(story.problem));
+  const Seconds step = mean_step(story.problem, best);
   page.row("step",
-           concat(to_string(best.step),
+           concat(to_string(step),
                   " for ",
                   tokens_of(story.problem),
                   " tokens: ",
-                  number(tokens / best.step.value),
+                  number(tokens / step.value),
                   " tokens/s, ",
                   percent(flop_share(story.problem, best)),
                   " of the device's rate of products"));
   if (story.steps) {
-    page.row(
-        "run",
-        concat(*story.steps, " steps: ", to_string(best.step * static_cast<double>(*story.steps))));
+    page.row("run",
+             concat(*story.steps, " steps: ", to_string(step * static_cast<double>(*story.steps))));
   }
   page.row("lanes", lanes_in_words(best));
   if (story.plan.bounds.merged.value == 0.0) return;  // a plan that was given
@@ -140,12 +140,22 @@ void add_traffic(const PlanStory& story, const Judgement& best, Page& page) {
 
 void add_clipping(const PlanStory& story, const Judgement& best, Page& page) {
   if (!story.unclipped) return;
+  const Seconds step = mean_step(story.problem, best);
   page.row("clipping",
            concat("costs ",
-                  percent(std::max(0.0, best.step.value / story.unclipped->value - 1.0)),
+                  percent(std::max(0.0, step.value / story.unclipped->value - 1.0)),
                   ": ",
                   to_string(*story.unclipped),
                   " without (max_grad_norm: none)"));
+  if (best.after_clip == best.step) return;
+  page.row("",
+           concat("updates run before the norm is known: ",
+                  to_string(best.step),
+                  " a step, ",
+                  to_string(best.after_clip),
+                  " after one that clips, which ",
+                  percent(story.problem.clip_share),
+                  " are taken to do"));
 }
 
 void add_changes(const PlanStory& story, Page& page) {
@@ -296,7 +306,10 @@ Json plan_json(const PlanStory& story) {
     members.emplace_back("step_seconds_without_clipping", Json(story.unclipped->value));
   }
   if (story.plan.best) {
-    const double rate = static_cast<double>(tokens_of(story.problem)) / story.plan.best->step.value;
+    const double rate = static_cast<double>(tokens_of(story.problem)) /
+                        mean_step(story.problem, *story.plan.best).value;
+    members.emplace_back("step_seconds_after_a_clip", Json(story.plan.best->after_clip.value));
+    members.emplace_back("clip_share", Json(story.problem.clip_share));
     members.emplace_back("tokens_per_second", Json(rate));
     members.emplace_back("model_flop_share", Json(flop_share(story.problem, *story.plan.best)));
     members.emplace_back("binds", Json(name_of(busiest(*story.plan.best))));

@@ -61,6 +61,7 @@ Problem make_problem(const RunConfig& config,
   problem.shape = shape;
   problem.clips = config.training.max_grad_norm.has_value() ||
                   config.training.on_nonfinite == OnNonfinite::kSkip;
+  problem.clip_share = usual_clip_share(problem.graph);
   problem.machine = machine;
   problem.rules.sequence = shape.positions;
   if (config.device.threads) {

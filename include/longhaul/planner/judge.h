@@ -22,7 +22,8 @@ struct LedgerLine {
 
 struct Judgement {
   Plan plan;
-  Seconds step;                                // the steady one, simulated
+  Seconds step;        // the steady one, simulated
+  Seconds after_clip;  // the one after a step that clipped: longer where updates speculate
   std::array<Seconds, kLaneCount> busy{};      // of each lane in a step
   std::array<Bytes, kLaneCount> moved{};       // by copies of each lane in a step
   std::array<Bytes, kTierCount> peak{};        // arena sizes
@@ -39,7 +40,10 @@ struct Judgement {
   Bytes written() const { return moved[static_cast<std::size_t>(Lane::kDiskWrite)]; }
 };
 
-// Seconds of a step plus the price of what it writes: what is minimised.
+// The mean over steps that clip and steps that do not.
+Seconds mean_step(const Problem& problem, const Judgement& judgement);
+
+// Seconds of the mean step plus the price of what it writes: what is minimised.
 double cost_of(const Problem& problem, const Judgement& judgement);
 
 // Whether it fits is the caller's to ask. Throws ConfigError when the plan is impossible for the

@@ -1,0 +1,170 @@
+// How a search ends: the plans of other policies, and what single decisions make of the best plans.
+
+#include <algorithm>
+
+#include "longhaul/core/error.h"
+#include "longhaul/planner/baselines.h"
+#include "longhaul/planner/lohan.h"
+#include "longhaul/planner/swaps.h"
+
+#include "polish.h"
+#include "realize.h"
+#include "search.h"
+#include "step_items.h"
+
+namespace longhaul {
+namespace {
+
+// Ops that are looked at beside those of the structures: with many blocks a few plans, since there
+// the program is close to its schedule.
+constexpr std::size_t kFewBlocksOps = 450'000;
+constexpr std::size_t kManyBlocksOps = 80'000;
+constexpr std::size_t kOutlines = 8;
+constexpr std::size_t kPolished = 3;
+
+}  // namespace
+
+// The plans of others, so that none of them is ever better.
+std::vector<Plan> Search::policies() const {
+  std::vector<Plan> plans;
+  for (const std::string& policy : policy_names()) plans.push_back(make_plan(policy));
+  if (!problem_.machine.storage.disks.empty()) {
+    const LohanProfile profile = lohan_profile(problem_.machine, problem_.caps.bytes[1]);
+    const SwapDecision swap = choose_swap(lohan_work(problem_.graph, problem_.shape), profile);
+    plans.push_back(lohan_plan(UpdateOrder::kOptimized));
+    swap_activations(plans.back(), problem_.graph, problem_.shape, {swap.swapped});
+  }
+  for (Plan& plan : plans) plan.chunk = chunk_for(work_);
+  std::erase_if(plans, [this](const Plan& plan) {
+    return problem_.clips && plan.update == UpdateTime::kInBackward;
+  });
+  return plans;
+}
+
+void Search::add_policies(const Proposal& cheapest, std::vector<Found>& found) const {
+  double least = kNoLimit;
+  for (const Found& each : found) least = std::min(least, cost_of(problem_, each.judgement));
+  for (const Plan& plan : policies()) {
+    if (!may_win(plan, least)) continue;
+    auto next = try_plan(plan, cheapest, least);
+    if (!next) continue;
+    least = cost_of(problem_, next->judgement);
+    found.push_back(std::move(*next));
+  }
+}
+
+// By what the homes of its states take alone.
+bool Search::may_win(const Plan& plan, double least) const {
+  const BlockPlan& how = plan.blocks;
+  ProgramChoice choice;
+  choice.is_merged = true;
+  choice.passes = plan.group == 0 ? 1 : problem_.shape.micro_batches;
+  const StepItems items(problem_, work_, rates_, choice);
+  const bool in_backward = !problem_.clips;
+  const Item item = items.states({.weights = how.weights.tier,
+                                  .states = how.states.tier,
+                                  .keeps_weights_on_device = how.keeps_weights_on_device,
+                                  .update_on = how.update_on,
+                                  .gradients = how.gradients,
+                                  .is_deferred = !in_backward});
+  for (std::size_t t = 0; t < kTierCount; ++t) {
+    if (item.bytes[t] > static_cast<double>(problem_.caps.bytes[t].count)) return false;
+  }
+  Load all;
+  for (const Load& load : item.loads) all += load;
+  const double disk =
+      (all.disk_read * rates_.disk_read + all.disk_write * rates_.disk_write) / rates_.disk_shared;
+  const double price = problem_.write_price * all.disk_write / 1e9;
+  return disk + price < least;
+}
+
+// As it is; none where it is impossible, does not fit, or costs `limit` or more.
+std::optional<Search::Found> Search::try_plan(const Plan& plan,
+                                              const Proposal& origin,
+                                              double limit) const {
+  try {
+    Trial trial = judging_.simulated(plan, limit);
+    judged_ops_ += trial.ops;
+    if (!trial.may_fit(problem_.caps) || judging_.cost_of(trial) >= limit) return std::nullopt;
+    Judgement judgement = judging_.placed(std::move(trial));
+    if (!judgement.fits(problem_.caps)) return std::nullopt;
+    return Found{std::move(judgement), origin};
+  } catch (const ConfigError&) {  // what the program's plans never are
+    return std::nullopt;
+  }
+}
+
+// The best outlines of different kinds, where a plan is small.
+void Search::add_outlines(const Proposal& cheapest, std::vector<Found>& found) const {
+  if (!has_few_blocks(problem_)) return;
+  std::vector<Trial> trials;
+  for (Decisions& outline : outlines(problem_, work_)) {
+    outline.rest.chunk = chunk_for(work_);
+    const auto bytes = bytes_of_states(problem_, work_, outline);
+    const auto is_above = [&](std::size_t t) {
+      return bytes[t] > static_cast<double>(problem_.caps.bytes[t].count);
+    };
+    if (is_above(0) || is_above(1) || is_above(2)) continue;
+    try {
+      Trial trial = judging_.simulated(plan_of(problem_, work_, outline));
+      if (trial.may_fit(problem_.caps)) trials.push_back(std::move(trial));
+    } catch (const ConfigError&) {  // not every way is one for every block
+      continue;
+    }
+  }
+  std::stable_sort(trials.begin(), trials.end(), [this](const Trial& a, const Trial& b) {
+    return judging_.cost_of(a) < judging_.cost_of(b);
+  });
+  std::size_t added = 0;
+  for (Trial& trial : trials) {
+    if (added == kOutlines) break;
+    Judgement judgement = judging_.placed(std::move(trial));
+    if (!judgement.fits(problem_.caps)) continue;
+    found.push_back({std::move(judgement), cheapest});
+    ++added;
+  }
+}
+
+// All a little, the best of them as far as classes of blocks and tensors lead, the best one block
+// by block.
+Search::Found Search::polished(std::vector<Found> found) const {
+  const std::size_t most = has_few_blocks(problem_) ? kFewBlocksOps : kManyBlocksOps;
+  Polish polish(problem_, work_, judging_);
+  const auto go = [&](Found& from, Reach reach, std::size_t ops) {
+    auto better = polish.from(from.judgement.plan, reach, ops);
+    if (better && cost_of(problem_, *better) < cost_of(problem_, from.judgement)) {
+      from.judgement = std::move(*better);
+    }
+  };
+  sort(found);
+  for (Found& start : found) go(start, Reach::kTuning, most / (3 * found.size()));
+  sort(found);
+  found.resize(std::min(found.size(), kPolished));
+  for (Found& start : found) go(start, Reach::kClasses, most / (3 * found.size()));
+  sort(found);
+  if (polish.ops() < most) go(found.front(), Reach::kSingle, most - polish.ops());
+  return std::move(found.front());
+}
+
+// Where no structure fits: plans for larger caps, made smaller. What the program thinks a step
+// needs may be more than it does.
+std::optional<Search::Found> Search::squeezed() const {
+  constexpr double kMostBytes = 9e18;
+  Polish polish(problem_, work_, judging_);
+  for (const double larger : {1.15, 1.4, 2.0}) {
+    Problem roomy = problem_;
+    for (Bytes& cap : roomy.caps.bytes) {
+      const double size = larger * static_cast<double>(cap.count);
+      cap = Bytes{size < kMostBytes ? static_cast<std::int64_t>(size) : INT64_MAX};
+    }
+    const std::vector<Proposal> all = Search(roomy).proposals();
+    if (all.empty()) continue;
+    const Proposal& start = all.front();
+    const Plan plan = longhaul::realize(problem_, work_, start.choice, start.answer);
+    auto found = polish.from(plan, Reach::kSingle, kFewBlocksOps / 2);
+    if (found) return Found{std::move(*found), start};
+  }
+  return std::nullopt;
+}
+
+}  // namespace longhaul
