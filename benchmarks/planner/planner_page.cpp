@@ -1,9 +1,11 @@
 // What `auto` gains over the systems of the literature on LoHan's server, and which models fit
 // where.
 //
-//     planner_page gains | fits     writes a part of a page of Markdown to standard output
+//     planner_page gains | fits | exhaustive [COUNT] | more [COUNT]     writes a part of a page of
+//     Markdown to standard output
 #include <algorithm>
 #include <ctime>
+#include <functional>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -14,12 +16,14 @@
 #include "longhaul/planner/auto_plan.h"
 #include "longhaul/planner/published.h"
 
+#include "support/exhaustive_plans.h"
 #include "support/planner_problems.h"
 
 namespace longhaul {
 namespace {
 
 constexpr double kSequence = 1024.0;
+constexpr double kNoPlan = 1e9;  // seconds
 
 struct Size {
   const char* name;
@@ -78,7 +82,7 @@ void write_gain(const Row& row) {
   const double lohan = published(PublishedSystem::kLohan, row.size, row.batch, problem);
   const double offload = published(PublishedSystem::kZeroOffload, row.size, row.batch, problem);
   const double mine = tokens / plan.best->step.value;
-  const double exact = tokens / clipped.best->step.value;
+  const double exact = tokens / mean_step(problem, *clipped.best).value;
   std::cout << fmt::format(
                    "| {} | {:.0f} | {} | {} | {:.1f} | {:.1f} | **{:.1f}** | {:.2f} | {:.1f} "
                    "({:.0f} %) | "
@@ -141,14 +145,96 @@ void write_fits() {
     write_fit("Llama 405B", test::llama_405b(), gigabytes);
 }
 
+double cost_of_small(std::uint64_t seed, const std::function<void(Problem&)>& change) {
+  Problem problem = test::small_problem(seed);
+  if (change) change(problem);
+  const AutoPlan plan = make_auto_plan(problem);
+  return plan.best ? cost_of(problem, *plan.best) : kNoPlan;
+}
+
+// Small random problems, `auto` against all plans of a space.
+void write_exhaustive(std::uint64_t count) {
+  std::cout
+      << "| seed | blocks | micro-batches | clips | auto | cheapest | above | plans | simulated | "
+         "placed | auto in s | all in s |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+  std::vector<double> above;
+  for (std::uint64_t seed = 0; seed < count; ++seed) {
+    const Problem problem = test::small_problem(seed);
+    const double begin = cpu_seconds();
+    const AutoPlan plan = make_auto_plan(problem);
+    const double planned = cpu_seconds();
+    test::ExhaustivePlans all(problem);
+    const double mine = plan.best ? cost_of(problem, *plan.best) : kNoPlan;
+    const double least = all.least(mine);
+    if (least == kNoPlan) continue;  // nothing fits
+    above.push_back(mine / least - 1.0);
+    std::cout << fmt::format(
+                     "| {} | {} | {} | {} | {:.4f} | {:.4f} | {:.2f} % | {} | {} | {} | {:.2f} | "
+                     "{:.1f} |\n",
+                     seed,
+                     problem.graph.blocks.size(),
+                     problem.shape.micro_batches,
+                     problem.clips ? "yes" : "no",
+                     mine,
+                     least,
+                     100.0 * above.back(),
+                     all.counts().plans,
+                     all.counts().simulated,
+                     all.counts().placed,
+                     planned - begin,
+                     cpu_seconds() - planned)
+              << std::flush;
+  }
+  std::sort(above.begin(), above.end());
+  std::cout << fmt::format(
+      "\n{} problems: median {:.2f} %, 90th percentile {:.2f} %, worst {:.2f} %\n",
+      above.size(),
+      100.0 * above[above.size() / 2],
+      100.0 * above[above.size() * 9 / 10],
+      100.0 * above.back());
+}
+
+// Small random problems, each with more of one thing: what `auto` then costs against before.
+void write_more(std::uint64_t count) {
+  std::cout << "| more | problems | longer by 1 % | worst |\n|---|---|---|---|\n";
+  std::vector<double> before;
+  for (std::uint64_t seed = 0; seed < count; ++seed) before.push_back(cost_of_small(seed, {}));
+  for (const test::More& more : test::more_of_one_thing()) {
+    int longer = 0;
+    int all = 0;
+    double worst = 0.0;
+    std::uint64_t which = 0;
+    for (std::uint64_t seed = 0; seed < count; ++seed) {
+      if (before[seed] == kNoPlan) continue;
+      const double loss = cost_of_small(seed, more.apply) / before[seed] - 1.0;
+      ++all;
+      if (loss > 0.01) ++longer;
+      if (loss > worst) which = seed;
+      worst = std::max(worst, loss);
+    }
+    std::cout << fmt::format("| {} | {} | {} | {:.2f} % (seed {}) |\n",
+                             more.what,
+                             all,
+                             longer,
+                             100.0 * worst,
+                             which)
+              << std::flush;
+  }
+}
+
 }  // namespace
 }  // namespace longhaul
 
 int main(int count, char** words) {
   try {
     const std::string part = count > 1 ? words[1] : "gains";
+    const std::uint64_t many = count > 2 ? std::stoull(words[2]) : 200;
     if (part == "fits") {
       longhaul::write_fits();
+    } else if (part == "exhaustive") {
+      longhaul::write_exhaustive(many);
+    } else if (part == "more") {
+      longhaul::write_more(many);
     } else {
       longhaul::write_gains();
     }
