@@ -34,17 +34,18 @@ done
 say() { printf 'verify: %s\n' "$*"; }
 has_gpu() { compgen -G '/dev/nvidia[0-9]*' >/dev/null || [ -e /dev/dxg ]; }
 
+archive_of() { "${CXX:-c++}" "-print-file-name=lib$1.a"; }
+
 # Leaves the programs in build/gpu/bin, beside this script: no RPATH, libraries of others linked in.
 build() {
   cd "$here/../.." || return 1
   export LONGHAUL_WITH_TORCH=OFF LONGHAUL_WITH_CUDA=ON
   # shellcheck source=tools/setup.sh
   . tools/setup.sh && longhaul_setup || return 1
-  local build=build/gpu uring
+  local build=build/gpu
   mkdir -p "$build" || return 1
-  uring=$("${CXX:-c++}" -print-file-name=liburing.a)
   cmake --preset release -B "$build" -DLONGHAUL_WITH_TORCH=OFF -DLONGHAUL_WITH_CUDA=ON \
-    -DLONGHAUL_BUILD_TESTS=ON -DCMAKE_SKIP_RPATH=ON "-Dpkgcfg_lib_LIBURING_uring=$uring" \
+    -DLONGHAUL_BUILD_TESTS=ON -DCMAKE_SKIP_RPATH=ON "-Dpkgcfg_lib_LIBURING_uring=$(archive_of uring)" \
     "-DCMAKE_EXE_LINKER_FLAGS=-static-libstdc++ -static-libgcc" >"$build/configure.log" ||
     { cat "$build/configure.log"; return 1; }
   cmake --build "$build" --target tests/cuda/all tests/runtime/all tests/kernels/all || return 1
@@ -67,10 +68,16 @@ build_training() {
   (
     export LONGHAUL_WITH_TORCH=ON
     longhaul_setup || exit 3
+    mkdir -p "$build/static"  # Debian's configuration of yaml-cpp knows the shared library only
+    printf 'add_library(yaml-cpp STATIC IMPORTED)\nset_target_properties(yaml-cpp PROPERTIES IMPORTED_LOCATION %s)\n' \
+      "$(archive_of yaml-cpp)" >"$build/static/yaml-cpp-config.cmake"
     # Tests are listed when they run: without RPATH the program does not start here.
     cmake --preset release -B "$build" -DLONGHAUL_WITH_TORCH=ON -DLONGHAUL_WITH_CUDA=ON \
       -DLONGHAUL_BUILD_TESTS=ON -DCMAKE_SKIP_RPATH=ON \
-      -DCMAKE_GTEST_DISCOVER_TESTS_DISCOVERY_MODE=PRE_TEST >"$build.log" &&
+      -DCMAKE_GTEST_DISCOVER_TESTS_DISCOVERY_MODE=PRE_TEST "-Dyaml-cpp_DIR=$PWD/$build/static" \
+      "-Dpkgcfg_lib_LIBURING_uring=$(archive_of uring)" \
+      "-Dpkgcfg_lib_PCRE2_pcre2-8=$(archive_of pcre2-8)" \
+      "-Dpkgcfg_lib_UTF8PROC_utf8proc=$(archive_of utf8proc)" >"$build.log" &&
       cmake --build "$build" --target test_gpu_numerics
   )
   case $? in
