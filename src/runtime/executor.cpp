@@ -17,8 +17,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// About as long as the system takes to wake a thread.
-constexpr std::chrono::microseconds kSpin{5};
+// Lanes are more than cores: whoever spins longer keeps those from running that are waited for.
+constexpr std::chrono::microseconds kSpin{1};
 constexpr std::int32_t kAborted = INT32_MAX;
 
 // A queue holds at most this many ops that have not ended: a device whose own queue is full blocks
