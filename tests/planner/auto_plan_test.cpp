@@ -81,17 +81,17 @@ TEST(MakeAutoPlan, IsNeverSlowerThanAPolicyThatFits) {
   }
 }
 
-// Not so of every problem: with seed 0, the one of the first three where it is not, a faster
+// 1 % is wanted, and not reached with seed 0, the only one of the first three: there a faster
 // optimizer made a step 12 % longer (docs/planner.md).
 TEST(MakeAutoPlan, IsHardlyEverSlowerWithMore) {
-  constexpr double kMostLoss = 1.01;
-  for (std::uint64_t seed = 1; seed <= random_problems(); ++seed) {
+  for (std::uint64_t seed = 0; seed <= random_problems(); ++seed) {
+    const double most_loss = seed == 0 ? 1.15 : 1.01;
     const Problem problem = small_problem(seed);
     const double before = seconds_of(problem);
     for (const test::More& more : test::more_of_one_thing()) {
       Problem with_more = problem;
       more.apply(with_more);
-      EXPECT_LE(seconds_of(with_more), kMostLoss * before) << "seed " << seed << ": " << more.what;
+      EXPECT_LE(seconds_of(with_more), most_loss * before) << "seed " << seed << ": " << more.what;
     }
   }
 }
