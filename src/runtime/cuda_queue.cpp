@@ -72,8 +72,9 @@ CudaQueue::CudaQueue(const Device& device,
                      std::int32_t ops)
     : device_(device), stream_(stream), counters_(counters), ops_(static_cast<std::size_t>(ops)) {}
 
-void CudaQueue::begin() {
+void CudaQueue::begin(std::chrono::steady_clock::time_point zero) {
   begin_.record(stream_.get());
+  begun_.value = std::chrono::duration<double>(std::chrono::steady_clock::now() - zero).count();
 }
 
 void CudaQueue::begin_op(std::int32_t op) {
@@ -115,7 +116,8 @@ void CudaQueue::drain() {
 
 Interval CudaQueue::interval(std::int32_t op) const {
   const OpEvents& events = ops_[static_cast<std::size_t>(op)];
-  return {{events.begin.seconds_since(begin_)}, {events.end.seconds_since(begin_)}};
+  return {begun_ + Seconds{events.begin.seconds_since(begin_)},
+          begun_ + Seconds{events.end.seconds_since(begin_)}};
 }
 
 }  // namespace longhaul

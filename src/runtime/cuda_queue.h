@@ -54,7 +54,7 @@ class CudaQueue final : public LaneQueue {
             const CudaCounters* counters,
             std::int32_t ops);
 
-  void begin() override;
+  void begin(std::chrono::steady_clock::time_point zero) override;
   void begin_op(std::int32_t op) override;
   void end_op(std::int32_t op) override;
   void copy(const Location& to, const Location& from, Bytes size) override;
@@ -74,6 +74,7 @@ class CudaQueue final : public LaneQueue {
   CudaStream& stream_;
   const CudaCounters* counters_;
   CudaEvent begin_{EventTiming::kOn};
+  Seconds begun_;  // when begin_ was recorded, by the host's clock
   CudaEvent drained_{EventTiming::kOff, EventWaiting::kSleep};
   std::vector<OpEvents> ops_;
 };

@@ -88,7 +88,6 @@ struct Executor::Team {
   std::vector<std::string> node_names;
   std::array<std::vector<Step>, kLaneCount> lanes;
   std::array<std::unique_ptr<LaneQueue>, kLaneCount> queues;  // null: the lane is a thread
-  std::array<double, kLaneCount> queue_starts{};              // seconds since `start`
   std::array<Progress, kLaneCount> progress;
   Timeline timeline;
   Clock::time_point start;
@@ -227,8 +226,7 @@ void Executor::Team::run_on_thread(std::size_t lane, std::size_t& op) {
 
 void Executor::Team::run_on_queue(std::size_t lane, std::size_t& op) {
   LaneQueue& queue = *queues[lane];
-  queue.begin();
-  queue_starts[lane] = now();
+  queue.begin(start);
   std::int32_t enqueued = 0;
   for (const Step& step : lanes[lane]) {
     op = step.op;
@@ -246,10 +244,8 @@ void Executor::Team::finish_queue(std::size_t lane) {
   queues[lane]->drain();
   if (is_aborted.load(std::memory_order_relaxed)) return;
   const std::vector<Step>& steps = lanes[lane];
-  const Seconds begin{queue_starts[lane]};
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    const Interval measured = queues[lane]->interval(static_cast<std::int32_t>(i));
-    timeline.ops[steps[i].op] = {begin + measured.start, begin + measured.end};
+    timeline.ops[steps[i].op] = queues[lane]->interval(static_cast<std::int32_t>(i));
   }
 }
 

@@ -42,7 +42,7 @@ class FaultyDevice final : public Device {
     FaultyQueue(const FaultyDevice& device, std::unique_ptr<LaneQueue> queue)
         : device_(device), queue_(std::move(queue)) {}
 
-    void begin() override { queue_->begin(); }
+    void begin(std::chrono::steady_clock::time_point zero) override { queue_->begin(zero); }
     void begin_op(std::int32_t op) override { queue_->begin_op(op); }
     void end_op(std::int32_t op) override { queue_->end_op(op); }
     void copy(const Location& to, const Location& from, Bytes size) override {

@@ -75,10 +75,10 @@ class TestQueue final : public LaneQueue {
         has_counters_(has_counters),
         intervals_(static_cast<std::size_t>(ops)) {}
 
-  void begin() override {
-    tasks_.enqueue([this] {
+  void begin(Clock::time_point zero) override {
+    tasks_.enqueue([this, zero] {
       ended_.store(0);
-      start_ = Clock::now();
+      zero_ = zero;
     });
     tasks_.drain();
   }
@@ -109,13 +109,13 @@ class TestQueue final : public LaneQueue {
   }
 
  private:
-  double now() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+  double now() const { return std::chrono::duration<double>(Clock::now() - zero_).count(); }
 
   Device& device_;
   TaskQueue& tasks_;
   bool has_counters_;
   std::atomic<std::int32_t> ended_{0};
-  Clock::time_point start_;
+  Clock::time_point zero_;
   std::vector<Interval> intervals_;
 };
 

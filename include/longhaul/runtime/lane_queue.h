@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 
 #include "longhaul/core/units.h"
@@ -18,8 +19,8 @@ class LaneQueue {
  public:
   virtual ~LaneQueue();
 
-  // Starts a pass on an empty queue: no op has ended, the time is zero.
-  virtual void begin() = 0;
+  // Starts a pass on an empty queue: no op has ended. Times of this pass count from `zero`.
+  virtual void begin(std::chrono::steady_clock::time_point zero) = 0;
 
   // What is enqueued between the two is the op.
   virtual void begin_op(std::int32_t op) = 0;
@@ -41,7 +42,8 @@ class LaneQueue {
   // Waits for everything that has been enqueued.
   virtual void drain() = 0;
 
-  // When an op that has ended began and ended, since begin().
+  // When an op that has ended began and ended. A device with a clock of its own may be off by the
+  // time that begin() took, by the same amount for all ops of a pass.
   virtual Interval interval(std::int32_t op) const = 0;
 };
 
