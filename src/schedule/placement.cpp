@@ -121,7 +121,8 @@ struct Moving {
   Span span;
 };
 
-// Largest first.
+// Largest first; of one size, those that begin first: first fit then takes the fewest slots where
+// lives are intervals.
 std::vector<Moving> moving_buffers(const Schedule& schedule,
                                    const std::vector<Life>& lives,
                                    const SpanOf& span_of,
@@ -133,7 +134,7 @@ std::vector<Moving> moving_buffers(const Schedule& schedule,
     moving.push_back({b, aligned(buffer.size, tier), span_of(lives[b], tier)});
   }
   std::stable_sort(moving.begin(), moving.end(), [](const Moving& a, const Moving& b) {
-    return a.size > b.size;
+    return a.size != b.size ? a.size > b.size : a.span.first < b.span.first;
   });
   return moving;
 }

@@ -51,7 +51,6 @@ struct Case {
   int micro_batches;
   std::int64_t head_tile_rows;
   Precision precision = Precision::kBF16;
-  double most = 1.1;  // of the lower bound
 
   friend std::ostream& operator<<(std::ostream& out, const Case& c) {
     return out << c.shape.name << ' ' << c.plan << ' ' << c.micro_batches;
@@ -88,7 +87,7 @@ TEST_P(RealSchedule, IsPlacedWithinTenPercentOfTheLowerBound) {
     const Bytes bound = lower_bound(pass.schedule, tier);
     const Bytes peak = placed.peak[static_cast<std::size_t>(tier)];
     EXPECT_GE(peak, bound) << name_of(tier);
-    EXPECT_LE(static_cast<double>(peak.count), GetParam().most * static_cast<double>(bound.count))
+    EXPECT_LE(static_cast<double>(peak.count), 1.1 * static_cast<double>(bound.count))
         << name_of(tier);
   }
 }
@@ -139,6 +138,14 @@ bool is_refused(const PlacedSchedule& placed) {
   }
 }
 
+// Every dependency asks for a check of the whole schedule; what a sanitizer finds, it finds in a
+// few.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::size_t kEvery = 16;
+#else
+constexpr std::size_t kEvery = 1;
+#endif
+
 // With two layers: a step has every kind of transfer in it, and every dependency can be tried. One
 // that only bounds how far lanes run ahead may be missed by nothing; then no bytes depend on it.
 TEST_P(RealSchedule, IsRefusedWithoutAnyDependencyThatNoOthersImply) {
@@ -146,9 +153,11 @@ TEST_P(RealSchedule, IsRefusedWithoutAnyDependencyThatNoOthersImply) {
   EXPECT_FALSE(is_refused(placed));
   const Schedule schedule = placed.schedule;
   int refused = 0;
+  std::size_t tried = 0;
   for (std::size_t i = 0; i < schedule.ops().size(); ++i) {
     const OpId op = make_id<OpId>(i);
     for (const OpId before : schedule.after(op)) {
+      if (tried++ % kEvery != 0) continue;
       placed.schedule = schedule.without_dependency(op, before);
       if (HappensBefore(placed.schedule)(before, op)) continue;
       if (is_refused(placed)) {
@@ -166,9 +175,6 @@ std::vector<Case> cases() {
   for (const Shape& shape : {kSmolLm2, kGpt2, kMistral}) {
     for (const std::string& policy : policy_names()) {
       all.push_back({shape, policy, 1, 0});
-      // First fit leaves a hole of one layer there, in every order that was tried: 1.24.
-      const bool has_hole = policy == "lohan" || policy == "lohan_naive";
-      if (shape.name == kMistral.name && has_hole) all.back().most = 1.25;
       all.push_back({shape, policy, 3, 4096});
     }
   }
