@@ -106,7 +106,8 @@ TEST(Place, NeverOverlapsLiveBuffersOfRandomSchedules) {
   }
 }
 
-// The plain search: largest first, each at the lowest offset where it meets nobody.
+// The plain search: largest first, of one size what may begin first, each at the lowest offset
+// where it meets nobody.
 std::vector<Bytes> search_plainly(const Schedule& schedule) {
   const HappensBefore is_before(schedule);
   const std::vector<Buffer>& buffers = schedule.buffers();
@@ -125,6 +126,16 @@ std::vector<Bytes> search_plainly(const Schedule& schedule) {
           uses[b].begin(), uses[b].end(), [&](OpId begin) { return is_before(last, begin); });
     });
   };
+  // The first op that does not end before every use. All ops are on the device.
+  const auto begin_of = [&](std::size_t b) {
+    std::size_t op = 0;
+    while (std::all_of(uses[b].begin(), uses[b].end(), [&](OpId use) {
+      return is_before(make_id<OpId>(op), use);
+    })) {
+      ++op;
+    }
+    return op;
+  };
   std::vector<Bytes> offsets(buffers.size());
   std::vector<std::size_t> order;
   Bytes floor;
@@ -135,7 +146,9 @@ std::vector<Bytes> search_plainly(const Schedule& schedule) {
     floor += Bytes{round_up(buffers[b].size.count, 256)};
   }
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return round_up(buffers[a].size.count, 256) > round_up(buffers[b].size.count, 256);
+    const std::int64_t size_a = round_up(buffers[a].size.count, 256);
+    const std::int64_t size_b = round_up(buffers[b].size.count, 256);
+    return size_a != size_b ? size_a > size_b : begin_of(a) < begin_of(b);
   });
   for (std::size_t i = 0; i < order.size(); ++i) {
     const std::size_t b = order[i];
