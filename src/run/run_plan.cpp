@@ -237,4 +237,16 @@ RunPlan make_run_plan(const RunConfig& config,
   return run;
 }
 
+std::string advice_on_drift(const RunPlan& plan,
+                            const Prediction& prediction,
+                            const OtherLoad& load) {
+  if (load.is_much()) return in_words(load);
+  if (prediction.mispredicted() == Lane::kCompute && !plan.problem.measured.nodes.empty()) {
+    return "`longhaul profile RUN.yaml` measures the model's nodes again";
+  }
+  if (plan.is_assumed)
+    return "figures of the machine are assumed, `longhaul profile` measures them";
+  return concat("`longhaul profile` measures the machine again (now ", plan.machine, ")");
+}
+
 }  // namespace longhaul

@@ -70,7 +70,7 @@ class LanesListener final : public StepListener {
 
 class PredictionListener final : public StepListener {
  public:
-  explicit PredictionListener(PredictionRules rules) : rules_(std::move(rules)) {}
+  explicit PredictionListener(const PredictionRules& rules) : rules_(rules) {}
 
   void after_step(const StepEvent& event) override {
     constexpr int kSteps = 10;
@@ -79,13 +79,16 @@ class PredictionListener final : public StepListener {
     steps_.push_back({event.metrics.time, busy_time(schedule, rules_.engine.last_timeline())});
     if (seen_ < kSteps && !event.is_last) return;
     is_done_ = true;
-    const Prediction prediction{rules_.predicted, median_of(steps_)};
+    const Judgement& judged = *rules_.plan.judgement;
+    const Prediction prediction{{judged.step, judged.busy}, median_of(steps_)};
     write_text_file(rules_.folder.prediction_file(), to_json(prediction).dump(/*indent=*/2) + "\n");
-    rules_.observer.on_prediction(prediction, rules_.advice);
+    rules_.observer.on_prediction(prediction,
+                                  advice_on_drift(rules_.plan, prediction, watch_.load()));
   }
 
  private:
   PredictionRules rules_;
+  LoadWatch watch_;
   int seen_ = 0;
   bool is_done_ = false;
   std::vector<StepTimes> steps_;

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "longhaul/data/packing.h"
-#include "longhaul/run/prediction.h"
+#include "longhaul/run/run_plan.h"
 
 #include "trainer.h"
 
@@ -25,8 +25,7 @@ std::unique_ptr<StepListener> make_lanes_listener(const RunFolder& folder, const
 struct PredictionRules {
   Engine& engine;
   const RunFolder& folder;
-  StepTimes predicted;
-  std::string advice;  // what to do about a large drift
+  const RunPlan& plan;  // that was judged
   TrainObserver& observer;
 };
 // prediction.json and the observer's on_prediction, once: after ten steps of this process or at its

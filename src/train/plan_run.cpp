@@ -150,11 +150,4 @@ ModelTimes measure_run_model(const RunConfig& config,
   return measure_model(problem, *key, trial, context);
 }
 
-std::string advice_on_drift(const RunPlan& plan) {
-  if (plan.is_assumed) return "its figures are assumed, `longhaul profile` measures them";
-  const char* nodes =
-      plan.problem.measured.nodes.empty() ? "" : ", `longhaul profile RUN.yaml` the model's nodes";
-  return concat("`longhaul profile` measures the machine again (now ", plan.machine, ")", nodes);
-}
-
 }  // namespace longhaul

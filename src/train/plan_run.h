@@ -35,7 +35,4 @@ ModelTimes measure_run_model(const RunConfig& config,
                              const std::function<void(const Progress&)>& on_progress,
                              const CallContext& context);
 
-// What to do where a step takes longer or shorter than was predicted.
-std::string advice_on_drift(const RunPlan& plan);
-
 }  // namespace longhaul

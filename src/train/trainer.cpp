@@ -195,12 +195,8 @@ void Trainer::add_listeners() {
   listeners_.push_back(make_metrics_listener(folder_, progression_.step, observer_));
   listeners_.push_back(make_lanes_listener(folder_, *engine_));
   if (plan_.judgement && !plan_.machine.empty()) {
-    listeners_.push_back(
-        make_prediction_listener({.engine = *engine_,
-                                  .folder = folder_,
-                                  .predicted = {plan_.judgement->step, plan_.judgement->busy},
-                                  .advice = advice_on_drift(plan_),
-                                  .observer = observer_}));
+    listeners_.push_back(make_prediction_listener(
+        {.engine = *engine_, .folder = folder_, .plan = plan_, .observer = observer_}));
   }
   if (data_.held_out.size() > 0) {
     listeners_.push_back(make_evaluation_listener({.engine = *engine_,

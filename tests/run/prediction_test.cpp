@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "longhaul/run/run_plan.h"
+
 namespace longhaul {
 namespace {
 
@@ -28,6 +30,26 @@ TEST(Prediction, NamesTheLaneThatIsOff) {
 
 TEST(Prediction, NamesNoLaneWhereNoneExplainsTheStep) {
   EXPECT_EQ((Prediction{times_of(1, 1, 0), times_of(20, 3, 0)}).mispredicted(), std::nullopt);
+}
+
+TEST(AdviceOnDrift, NamesWhatToMeasureAgain) {
+  const Prediction compute{times_of(10, 9, 2), times_of(14, 13, 2)};
+  const Prediction host{times_of(10, 9, 2), times_of(14, 10, 13)};
+  RunPlan plan{.machine = "measured figures", .is_assumed = true};
+  EXPECT_EQ(advice_on_drift(plan, compute, {}),
+            "figures of the machine are assumed, `longhaul profile` measures them");
+  plan.problem.measured.nodes.resize(1);
+  EXPECT_EQ(advice_on_drift(plan, compute, {}),
+            "`longhaul profile RUN.yaml` measures the model's nodes again");
+  plan.is_assumed = false;
+  EXPECT_EQ(advice_on_drift(plan, host, {}),
+            "`longhaul profile` measures the machine again (now measured figures)");
+}
+
+TEST(AdviceOnDrift, NamesOtherProgramsWhereTheyTakeTheCores) {
+  const Prediction drift{times_of(10, 9, 2), times_of(14, 13, 2)};
+  EXPECT_EQ(advice_on_drift({}, drift, {.others = 1.26, .cores = 2}),
+            "other programs keep 1.3 of 2 cores busy");
 }
 
 TEST(ToJson, HasTheLanesOfBoth) {

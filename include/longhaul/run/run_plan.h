@@ -10,7 +10,9 @@
 #include "longhaul/graph/model_graph.h"
 #include "longhaul/planner/judge.h"
 #include "longhaul/run/environment.h"
+#include "longhaul/run/load_watch.h"
 #include "longhaul/run/model_times.h"
+#include "longhaul/run/prediction.h"
 #include "longhaul/run/run_config.h"
 
 namespace longhaul {
@@ -53,5 +55,10 @@ RunPlan make_run_plan(const RunConfig& config,
                       const RunWork& work,
                       const Environment& environment,
                       LogSink& log);
+
+// What to do where a step takes longer or shorter than was predicted, while there was `load`.
+std::string advice_on_drift(const RunPlan& plan,
+                            const Prediction& prediction,
+                            const OtherLoad& load);
 
 }  // namespace longhaul
