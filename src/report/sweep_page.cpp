@@ -74,6 +74,7 @@ class Charts {
   Charts(const SweepTable& table, std::size_t x) : x_(x), curves_(curve_axis(table, x)) {
     const auto& settings = table.rows.front().settings;
     x_name_ = settings[x].first + (is_size(settings[x].second) ? ", GiB" : "");
+    if (curves_) unit_ += " by " + settings[*curves_].first;
     for (const SweepRow& row : table.rows) add(row);
   }
 
@@ -114,13 +115,14 @@ class Charts {
     for (LineChart& chart : charts_) {
       if (chart.title == title) return chart;
     }
-    charts_.push_back({.title = title, .unit = "tokens/s", .x_name = x_name_, .from_zero = true});
+    charts_.push_back({.title = title, .unit = unit_, .x_name = x_name_, .from_zero = true});
     return charts_.back();
   }
 
   std::size_t x_;
   std::optional<std::size_t> curves_;
   std::string x_name_;
+  std::string unit_ = "tokens/s";
   std::map<std::string, int> colors_;
   std::vector<LineChart> charts_;
 };

@@ -44,6 +44,7 @@ TEST(SweepPage, DrawsAndListsEveryCell) {
                            "Measured, 12 cells",
                            "<h3>model 7B ",
                            "<h3>model 13B ",
+                           "tokens/s by plan",
                            "data-x=\"memory, GiB\"",
                            "data-name=\"lohan\"",
                            "<td>250</td><td>4.00</td><td>2.00 to 8.00</td><td>compute 50 %</td>",
