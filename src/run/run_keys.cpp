@@ -326,7 +326,8 @@ void add_machine_keys(Keys& keys) {
       "limits.host_memory",
       [](RunConfig & c) -> auto& { return c.limits.host_memory; },
       word_or("auto", size_value()),
-      "A cap on the memory of the whole process; auto is what the machine has.");
+      "A cap on what the plan takes of the main memory, the program and its libraries come on top; "
+      "auto is what the machine has.");
   keys.add(
       "limits.disk",
       [](RunConfig & c) -> auto& { return c.limits.disk; },
