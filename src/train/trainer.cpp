@@ -246,11 +246,13 @@ StepMetrics Trainer::step() {
                        progression_.step,
                        ": ",
                        results.nonfinite,
-                       " gradient elements are NaN or infinite; the weights are ",
+                       " gradient elements are NaN or infinite; ",
                        plan_.plan.update == UpdateTime::kInBackward
-                           ? "spoiled, go on from the last checkpoint"
-                           : "as before this step",
-                       ". Lower optimizer.learning_rate, or set training.on_nonfinite: skip"));
+                           ? "the weights are spoiled, go on from the last checkpoint. Lower "
+                             "optimizer.learning_rate, or take a plan that updates after the "
+                             "gradients are checked, with training.on_nonfinite: skip"
+                           : "the weights are as before this step. Lower optimizer.learning_rate, "
+                             "or set training.on_nonfinite: skip"));
   }
   const auto end = std::chrono::steady_clock::now();
   return {.step = progression_.step,

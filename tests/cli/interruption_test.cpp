@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -284,7 +285,9 @@ TEST_F(Interruption, ByAGradientThatIsNoNumberWritesNoCheckpoint) {
   }
   test::write_bytes(weights(), bytes);
 
-  for (const char* plan : {"resident", "lohan"}) {
+  for (const auto& [plan, advice] :
+       {std::pair{"resident", "or set training.on_nonfinite: skip"},
+        std::pair{"lohan", "or take a plan that updates after the gradients are checked"}}) {
     const test::Outcome outcome = run(on_disk({"train",
                                                run_file(),
                                                "--set",
@@ -295,6 +298,7 @@ TEST_F(Interruption, ByAGradientThatIsNoNumberWritesNoCheckpoint) {
                                                std::string("plan=") + plan}));
     EXPECT_EQ(outcome.exit_code, 1);
     EXPECT_THAT(outcome.err, HasSubstr("step 1: 27136 gradient elements are NaN or infinite"));
+    EXPECT_THAT(outcome.err, HasSubstr(advice));
     EXPECT_FALSE(fs::exists(output() / "checkpoints")) << plan;
     EXPECT_FALSE(fs::exists(output() / "model")) << plan;
   }
