@@ -19,20 +19,29 @@ Operand part_of(const Operand& whole, const ElementRange& range, std::int64_t el
           Bytes{range.count * element_size}};
 }
 
-BufferId Emitter::add_buffer(const std::string& name, Tier tier, Bytes size, bool is_persistent) {
-  return schedule_.add_buffer({name, tier, size, is_persistent});
+BufferId Emitter::add_buffer(const BufferName& name, Tier tier, Bytes size, bool is_persistent) {
+  Buffer buffer{.tier = tier, .size = size, .is_persistent = is_persistent};
+  if (has_names_) {
+    buffer.name.append(name.before).append(name.what);
+    if (name.micro_batch >= 0) buffer.name.append(concat('[', name.micro_batch, ']'));
+    buffer.name.append(name.after);
+  }
+  return schedule_.add_buffer(std::move(buffer));
 }
 
 Operand Emitter::whole(BufferId buffer) const {
   return {buffer, {}, schedule_[buffer].size};
 }
 
-void Emitter::collect(const Operand& operand, bool is_write, std::vector<OpId>& after) const {
+void Emitter::collect(const Operand& operand, bool is_write) {
   if (!operand.exists() || operand.buffer.index() >= uses_.size()) return;
   const Bytes end = operand.offset + operand.size;
-  for (const Use& use : uses_[operand.buffer.index()]) {
+  std::int32_t at = uses_[operand.buffer.index()].first;
+  while (at != kNone) {
+    const Use& use = pool_[static_cast<std::size_t>(at)];
     const bool is_conflict = is_write || use.is_write;
-    if (is_conflict && use.begin < end && operand.offset < use.end) after.push_back(use.op);
+    if (is_conflict && use.begin < end && operand.offset < use.end) after_.push_back(use.op);
+    at = use.next;
   }
 }
 
@@ -40,25 +49,48 @@ void Emitter::collect(const Operand& operand, bool is_write, std::vector<OpId>& 
 // reads on one lane the last stands for all.
 void Emitter::note(const Operand& operand, bool is_write, OpId op, Lane lane) {
   if (!operand.exists()) return;
-  if (uses_.size() <= operand.buffer.index()) uses_.resize(operand.buffer.index() + 1);
-  std::vector<Use>& uses = uses_[operand.buffer.index()];
+  if (uses_.size() <= operand.buffer.index()) uses_.resize(schedule_.buffers().size());
+  Uses& uses = uses_[operand.buffer.index()];
   const Use now{operand.offset, operand.offset + operand.size, op, lane, is_write};
-  std::erase_if(uses, [&](const Use& use) {
+  std::int32_t at = uses.first;
+  uses = {};
+  while (at != kNone) {
+    Use& use = pool_[static_cast<std::size_t>(at)];
+    const std::int32_t next = use.next;
     const bool is_covered = now.begin <= use.begin && use.end <= now.end;
-    return is_covered && use.op != op && (is_write || (!use.is_write && use.lane == lane));
-  });
-  uses.push_back(now);
+    if (is_covered && use.op != op && (is_write || (!use.is_write && use.lane == lane))) {
+      use.next = std::exchange(free_, at);
+    } else {
+      link(uses, at);
+    }
+    at = next;
+  }
+  if (free_ == kNone) {
+    free_ = static_cast<std::int32_t>(pool_.size());
+    pool_.emplace_back();
+  }
+  at = free_;
+  free_ = pool_[static_cast<std::size_t>(at)].next;
+  pool_[static_cast<std::size_t>(at)] = now;
+  link(uses, at);
+}
+
+void Emitter::link(Uses& uses, std::int32_t use) {
+  pool_[static_cast<std::size_t>(use)].next = kNone;
+  if (uses.first == kNone) uses.first = use;
+  if (uses.last != kNone) pool_[static_cast<std::size_t>(uses.last)].next = use;
+  uses.last = use;
 }
 
 OpId Emitter::add(Op op, const std::vector<OpId>& after) {
-  std::vector<OpId> all = after;
+  after_.assign(after.begin(), after.end());
   std::vector<OpId>& held = held_[static_cast<std::size_t>(op.lane)];
-  all.insert(all.end(), held.begin(), held.end());
+  after_.insert(after_.end(), held.begin(), held.end());
   held.clear();
-  for (const Operand& read : op.reads) collect(read, false, all);
-  for (const Operand& write : op.writes) collect(write, true, all);
-  collect(op.scratch, true, all);
-  const OpId id = schedule_.add(std::move(op), all);
+  for (const Operand& read : op.reads) collect(read, false);
+  for (const Operand& write : op.writes) collect(write, true);
+  collect(op.scratch, true);
+  const OpId id = schedule_.add(std::move(op), after_);
   const Op& added = schedule_[id];
   for (const Operand& read : added.reads) note(read, false, id, added.lane);
   for (const Operand& write : added.writes) note(write, true, id, added.lane);
@@ -87,10 +119,6 @@ OpId Emitter::copy(const Operand& from, const Operand& to, const std::vector<OpI
   const OpId id = add(std::move(op), after);
   if (is_leaving) leaving_ = id;
   return id;
-}
-
-std::string numbered(const std::string& name, int micro_batch) {
-  return name + '[' + std::to_string(micro_batch) + ']';
 }
 
 Operand Ring::next(Emitter& emit, Bytes size) {

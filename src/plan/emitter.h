@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,11 +23,22 @@ struct ElementRange {
 // The elements of `range` within an operand that holds all of a parameter.
 Operand part_of(const Operand& whole, const ElementRange& range, std::int64_t element_size);
 
+// What a buffer is called, in parts: they are joined only where names are wanted.
+struct BufferName {
+  std::string_view before;
+  std::string_view what;
+  int micro_batch = -1;  // "x[3]"; -1: of none
+  std::string_view after;
+};
+
 class Emitter {
  public:
-  explicit Emitter(Schedule& schedule) : schedule_(schedule) {}
+  Emitter(Schedule& schedule, bool has_names) : schedule_(schedule), has_names_(has_names) {}
 
-  BufferId add_buffer(const std::string& name, Tier tier, Bytes size, bool is_persistent = false);
+  BufferId add_buffer(const BufferName& name, Tier tier, Bytes size, bool is_persistent = false);
+  BufferId add_buffer(std::string_view name, Tier tier, Bytes size, bool is_persistent = false) {
+    return add_buffer(BufferName{.what = name}, tier, size, is_persistent);
+  }
   Operand whole(BufferId buffer) const;
 
   // Also after the ops of `after`; ids that do not exist are passed over.
@@ -44,25 +56,34 @@ class Emitter {
   Schedule& schedule() { return schedule_; }
 
  private:
+  static constexpr std::int32_t kNone = -1;
   struct Use {
     Bytes begin;
     Bytes end;
     OpId op;
     Lane lane;
     bool is_write;
+    std::int32_t next = kNone;  // of the same buffer
+  };
+  // Of one buffer, in the order of ops.
+  struct Uses {
+    std::int32_t first = kNone;
+    std::int32_t last = kNone;
   };
   void note(const Operand& operand, bool is_write, OpId op, Lane lane);
-  void collect(const Operand& operand, bool is_write, std::vector<OpId>& after) const;
+  void collect(const Operand& operand, bool is_write);
+  void link(Uses& uses, std::int32_t use);
 
   Schedule& schedule_;
-  std::vector<std::vector<Use>> uses_;  // [buffer]
+  bool has_names_;
+  std::vector<Uses> uses_;  // [buffer]
+  std::vector<Use> pool_;
+  std::int32_t free_ = kNone;  // of the pool
+  std::vector<OpId> after_;    // of the op that is being added
   std::array<OpId, kLaneCount> last_{};
   OpId leaving_;
   std::array<std::vector<OpId>, kLaneCount> held_;
 };
-
-// "x[3]": a tensor of a micro-batch.
-std::string numbered(const std::string& name, int micro_batch);
 
 // Slots of equal size that are taken in turn; whoever takes one waits for its last user.
 class Ring {

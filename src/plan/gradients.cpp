@@ -26,11 +26,12 @@ Gradients::Gradients(const ModelGraph& graph,
       pass_(pass),
       emit_(emit),
       transport_(format.transport()),
+      users_(graph.tensors.size(), 0),
       states_(graph.blocks.size()) {
   for (const Node& node : graph.nodes) {
     for (const TensorId id : node.inputs) {
       if (!graph[id].is_trainable) continue;
-      ++users_[id];
+      ++users_[id.index()];
       states_[graph[id].block.index()].left += shape.micro_batches;
     }
   }
@@ -53,14 +54,17 @@ Operand& Gradients::gradients(Operand& array, BlockId block, Tier tier) {
   const bool is_whole = pending.buffer.exists() && pending.count == layout(block).trainable;
   if (is_whole && how(block).gradients == tier) return array = emit_.whole(pending.buffer);
   const Bytes size{layout(block).trainable * size_of(transport_)};
-  return array = emit_.whole(emit_.add_buffer("gradients of " + graph_[block].name, tier, size));
+  return array = emit_.whole(emit_.add_buffer(
+             BufferName{.before = "gradients of ", .what = graph_[block].name}, tier, size));
 }
 
 Operand& Gradients::sums(Operand& array, BlockId block, Tier tier) {
   if (array.exists()) return array;
   const Bytes size{layout(block).trainable * size_of(DType::kF32)};
-  return array = emit_.whole(
-             emit_.add_buffer("sums of gradients of " + graph_[block].name, tier, size));
+  return array = emit_.whole(emit_.add_buffer(
+             BufferName{.before = "sums of gradients of ", .what = graph_[block].name},
+             tier,
+             size));
 }
 
 bool Gradients::leaves_at_once(TensorId parameter) const {
@@ -78,16 +82,18 @@ GradientTarget Gradients::target(const Node& node,
   if (part.count > 0 && shape_.micro_batches == 1 && !is_tied(parameter) && !waits_on_device) {
     states_[block.index()].leaves_in_parts = true;
   }
-  const std::string name = "d_" + graph_[parameter].name;
   const std::int64_t element = size_of(transport_);
   if (leaves_at_once(parameter)) {
     const std::int64_t all = element_count(graph_[parameter], shape_);
     const Bytes size{(part.count > 0 ? part.count : all) * element};
     if (part.count > 0) {
+      const std::string name = "d_" + graph_[parameter].name;
       const auto found = leaving_.try_emplace(parameter, name, Tier::kDevice, size, kPartSlots);
       return {found.first->second.next(emit_, size)};
     }
-    return {emit_.whole(emit_.add_buffer(numbered(name, micro_batch), Tier::kDevice, size))};
+    const BufferName name{
+        .before = "d_", .what = graph_[parameter].name, .micro_batch = micro_batch};
+    return {emit_.whole(emit_.add_buffer(name, Tier::kDevice, size))};
   }
   const Operand& all = gradients(states_[block.index()].device, block, Tier::kDevice);
   return {part_of(slot_of(all, parameter, transport_), part, element)};
@@ -107,8 +113,8 @@ GradientTarget Gradients::table_target(TensorId table) {
     const auto [found, is_new] = tables_.try_emplace(table);
     if (is_new) {
       const Bytes size{element_count(graph_[table], shape_) * size_of(DType::kF32)};
-      found->second =
-          emit_.whole(emit_.add_buffer("sums of rows of " + graph_[table].name, tier, size));
+      found->second = emit_.whole(emit_.add_buffer(
+          BufferName{.before = "sums of rows of ", .what = graph_[table].name}, tier, size));
     }
     target = found->second;
     is_empty = is_new;
@@ -158,7 +164,10 @@ Operand Gradients::send(TensorId parameter,
                         int micro_batch,
                         const Operand& gradient,
                         const ElementRange& part) {
-  const std::string name = "d_" + numbered(graph_[parameter].name, micro_batch) + " on the host";
+  const BufferName name{.before = "d_",
+                        .what = graph_[parameter].name,
+                        .micro_batch = micro_batch,
+                        .after = " on the host"};
   Operand here;
   if (is_last(micro_batch) && is_tied(parameter)) {
     Operand& whole = head_last_[parameter];
@@ -168,8 +177,9 @@ Operand Gradients::send(TensorId parameter,
     }
     here = part_of(whole, part, size_of(transport_));
   } else if (part.count > 0) {
+    const std::string slots = concat("d_", name.what, '[', micro_batch, ']', name.after);
     const auto found =
-        arrived_.try_emplace(parameter, name, Tier::kHost, gradient.size, kPartSlots);
+        arrived_.try_emplace(parameter, slots, Tier::kHost, gradient.size, kPartSlots);
     here = found.first->second.next(emit_, gradient.size);
   } else {
     here = emit_.whole(emit_.add_buffer(name, Tier::kHost, gradient.size));

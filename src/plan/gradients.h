@@ -83,7 +83,7 @@ class Gradients {
     return shape_.micro_batches > 1 && plan_.accumulators == Tier::kHost;
   }
   bool is_last(int micro_batch) const { return micro_batch == shape_.micro_batches - 1; }
-  bool is_tied(TensorId parameter) const { return users_.at(parameter) > 1; }
+  bool is_tied(TensorId parameter) const { return users_[parameter.index()] > 1; }
   // Of transport gradients from element 0 on.
   Operand elements(const Operand& array, std::int64_t first, std::int64_t count) const;
   Operand slot_of(const Operand& array, TensorId parameter, DType dtype) const;
@@ -126,8 +126,8 @@ class Gradients {
   LoweredPass& pass_;
   Emitter& emit_;
   DType transport_;
+  std::vector<int> users_;                 // [tensor]: nodes that give a parameter a gradient
   std::vector<State> states_;              // [block]
-  std::map<TensorId, int> users_;          // nodes that give a parameter a gradient
   std::map<TensorId, Operand> tables_;     // fp32 sums of rows of embedding tables
   std::map<TensorId, Operand> head_last_;  // the last micro-batch's gradient of a tied table
   std::map<TensorId, Ring> leaving_;       // device slots of gradients in parts

@@ -109,8 +109,10 @@ std::array<Operand, 2> Gradients::partials_of(BlockId block,
   const std::int64_t all = norm_partials(layout(block)).chunks;
   Operand& record = states_[block.index()].partials[static_cast<std::size_t>(tier)];
   if (!record.exists()) {
-    record = emit_.whole(
-        emit_.add_buffer("norm of " + graph_[block].name, tier, Bytes{all * kNormRecord}));
+    record =
+        emit_.whole(emit_.add_buffer(BufferName{.before = "norm of ", .what = graph_[block].name},
+                                     tier,
+                                     Bytes{all * kNormRecord}));
   }
   const Bytes size{chunks * kNormRecord / 2};
   return {Operand{record.buffer, Bytes{first * kNormRecord / 2}, size},
@@ -153,14 +155,14 @@ void Gradients::measure(BlockId block, const Operand& gradient, Tier tier) {
           .block = block,
           .first_element = first};
     op.reads = {elements(gradient, first, last.offset + last.count - first)};
-    op.writes = {written.begin(), written.end()};
+    op.writes = {written[0], written[1]};
     emit_.add(std::move(op));
     s = next - 1;
   }
   state.norm = state.partials[static_cast<std::size_t>(tier)];
   if (tier == Tier::kHost) return;
-  const Operand host = emit_.whole(emit_.add_buffer(
-      "norm of " + graph_[block].name + ", on the host", Tier::kHost, state.norm.size));
+  const BufferName name{.before = "norm of ", .what = graph_[block].name, .after = ", on the host"};
+  const Operand host = emit_.whole(emit_.add_buffer(name, Tier::kHost, state.norm.size));
   emit_.copy(state.norm, host);
   state.norm = host;
 }

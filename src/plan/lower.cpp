@@ -21,13 +21,18 @@ Lowering::Lowering(const ModelGraph& graph,
       shape_(shape),
       kind_(start.pass),
       compute_(compute),
-      emit_(pass_.schedule),
+      emit_(pass_.schedule, start.has_names),
       residency_(graph, format, plan, shape_, with_states(start), emit_),
       gradients_(graph, format, plan, shape_, pass_, emit_),
       updates_(graph, format, plan, pass_, emit_),
-      gradient_inputs_(gradient_inputs(graph)) {}
+      gradient_inputs_(gradient_inputs(graph)),
+      d_(graph, shape_) {}
 
 LoweredPass& Lowering::with_states(const PassStart& start) {
+  constexpr std::size_t kOpsOfANode = 6;  // and buffers: what most plans stay below
+  const auto micro_batches = static_cast<std::size_t>(shape_.micro_batches);
+  const std::size_t most = kOpsOfANode * graph_.nodes.size() * micro_batches;
+  pass_.schedule.reserve(most, most);
   pass_.start = start;
   pass_.states = add_state_buffers(graph_, format_, plan_, shape_, start.found.slot, emit_);
   return pass_;
@@ -37,7 +42,8 @@ void Lowering::add_scratch(Op& op) {
   const Bytes size = scratch_bytes(graph_, graph_[op.node], op.kind, shape_, compute_);
   if (size.count == 0) return;
   const Tier tier = op.lane == Lane::kHost ? Tier::kHost : Tier::kDevice;
-  op.scratch = emit_.whole(emit_.add_buffer("scratch of " + graph_[op.node].name, tier, size));
+  op.scratch = emit_.whole(emit_.add_buffer(
+      BufferName{.before = "scratch of ", .what = graph_[op.node].name}, tier, size));
 }
 
 Lane Lowering::lane_of(const Node& node) const {

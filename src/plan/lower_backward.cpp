@@ -51,7 +51,7 @@ void Lowering::backward_node(const Node& node, const Targets& targets, int micro
     if (target.accumulates) op.accumulates |= 1U << i;
   }
   add_scratch(op);
-  const std::vector<Operand> written = op.writes;
+  const Operands written = op.writes;
   emit_.add(std::move(op));
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (!targets[i].exists() || is_activation(graph_, targets[i])) continue;
@@ -61,10 +61,11 @@ void Lowering::backward_node(const Node& node, const Targets& targets, int micro
 
 // The gradient of what a node produced, read for the last time.
 Operand Lowering::output_gradient(const Node& node, int micro_batch, Tier tier) {
-  const Operand device = d_.at({node.outputs[0], micro_batch});
-  --sharers_[device.buffer];
+  const Operand device = d_(node.outputs[0], micro_batch);
+  require(device.exists(), node.name, ": its output has no gradient");
+  --sharers(device.buffer);
   if (tier == Tier::kDevice) return device;
-  const std::string name = emit_.schedule()[device.buffer].name + " on the host";
+  const BufferName name{.what = emit_.schedule()[device.buffer].name, .after = " on the host"};
   const Operand host = emit_.whole(emit_.add_buffer(name, Tier::kHost, device.size));
   emit_.copy(device, host);
   return host;
@@ -89,33 +90,36 @@ void Lowering::wrote(const Node& node,
 // The gradient of a sum is the gradient of each term: both share the buffer until one of them is
 // added to.
 void Lowering::backward_add(const Node& node, const Targets& targets, int micro_batch) {
-  const Operand d_output = d_.at({node.outputs[0], micro_batch});
-  --sharers_[d_output.buffer];
+  const Operand d_output = d_(node.outputs[0], micro_batch);
+  require(d_output.exists(), node.name, ": its output has no gradient");
+  --sharers(d_output.buffer);
   for (const TensorId id : targets) {
     if (!id.exists()) continue;
-    require(!d_.contains({id, micro_batch}),
-            node.name,
-            ": ",
-            graph_[id].name,
-            " has another later consumer");
-    d_[{id, micro_batch}] = d_output;
-    ++sharers_[d_output.buffer];
+    Operand& d_term = d_(id, micro_batch);
+    require(!d_term.exists(), node.name, ": ", graph_[id].name, " has another later consumer");
+    d_term = d_output;
+    ++sharers(d_output.buffer);
   }
 }
 
 GradientTarget Lowering::activation_gradient(TensorId tensor, int micro_batch) {
-  const auto found = d_.find({tensor, micro_batch});
-  if (found == d_.end()) {
-    const std::string name = "d_" + numbered(graph_[tensor].name, micro_batch);
-    const Operand fresh =
+  Operand& d_tensor = d_(tensor, micro_batch);
+  if (!d_tensor.exists()) {
+    const BufferName name{.before = "d_", .what = graph_[tensor].name, .micro_batch = micro_batch};
+    d_tensor =
         emit_.whole(emit_.add_buffer(name, Tier::kDevice, byte_count(graph_[tensor], shape_)));
-    sharers_[fresh.buffer] = 1;
-    return {d_[{tensor, micro_batch}] = fresh, false};
+    sharers(d_tensor.buffer) = 1;
+    return {d_tensor, false};
   }
-  require(sharers_.at(found->second.buffer) == 1,
+  require(sharers(d_tensor.buffer) == 1,
           graph_[tensor].name,
           ": its gradient is added to while another reader waits");
-  return {found->second, true};
+  return {d_tensor, true};
+}
+
+int& Lowering::sharers(BufferId buffer) {
+  if (sharers_.size() <= buffer.index()) sharers_.resize(emit_.schedule().buffers().size(), 0);
+  return sharers_[buffer.index()];
 }
 
 }  // namespace longhaul

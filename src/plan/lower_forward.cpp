@@ -42,7 +42,8 @@ void Lowering::add_caches(const Node& node, int micro_batch, Op& op) {
   const Bytes size{shape_.positions * attention.kv_heads * attention.head_dim *
                    size_of(format_.weight())};
   for (const char* what : {"keys of ", "values of "}) {
-    pass_.caches.push_back(emit_.add_buffer(what + node.name, Tier::kDevice, size, true));
+    pass_.caches.push_back(
+        emit_.add_buffer(BufferName{.before = what, .what = node.name}, Tier::kDevice, size, true));
     op.writes.push_back(emit_.whole(pass_.caches.back()));
   }
   if (op.kind != OpKind::kDecode) return;

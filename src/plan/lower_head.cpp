@@ -80,7 +80,7 @@ void Lowering::whole_head(const Node& node, int micro_batch, const Operand& loss
 
 void Lowering::tiled_head(const Node& node, int micro_batch, const Operand& losses) {
   const std::vector<ElementRange> tiles = tiles_of(std::get<HeadLoss>(node.kind));
-  const std::string name = concat("statistics of ", node.name, "[", micro_batch, "]");
+  const BufferName name{.before = "statistics of ", .what = node.name, .micro_batch = micro_batch};
   const Operand statistics =
       emit_.whole(emit_.add_buffer(name, Tier::kDevice, Bytes{3 * shape_.tokens * 4}));
   for (const ElementRange& tile : tiles) {
@@ -113,7 +113,8 @@ void Lowering::head_gradients(const Node& node,
   Operand sums;
   if (targets[0].exists()) d_hidden = activation_gradient(targets[0], micro_batch).operand;
   if (targets[0].exists() && tiles.size() > 1) {
-    const std::string name = concat("sums of d_", graph_[targets[0]].name, "[", micro_batch, "]");
+    const BufferName name{
+        .before = "sums of d_", .what = graph_[targets[0]].name, .micro_batch = micro_batch};
     sums =
         emit_.whole(emit_.add_buffer(name, Tier::kDevice, Bytes{shape_.tokens * kind.width * 4}));
   }

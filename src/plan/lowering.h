@@ -1,14 +1,13 @@
 // One lowering in progress: the visits in order, and in each the ops of its nodes.
 #pragma once
 
-#include <map>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "longhaul/graph/backward.h"
 #include "longhaul/plan/lower.h"
 
+#include "by_tensor.h"
 #include "emitter.h"
 #include "gradients.h"
 #include "residency.h"
@@ -72,6 +71,7 @@ class Lowering {
   Operand output_gradient(const Node& node, int micro_batch, Tier tier);
   GradientTarget target_of(const Node& node, TensorId input, int micro_batch);
   GradientTarget activation_gradient(TensorId tensor, int micro_batch);
+  int& sharers(BufferId buffer);
   void wrote(const Node& node,
              TensorId parameter,
              int micro_batch,
@@ -97,16 +97,16 @@ class Lowering {
   Gradients gradients_;
   Updates updates_;
 
-  std::vector<Targets> gradient_inputs_;           // [node]
-  std::vector<OpId> waits_;                        // of the next op of the compute lane
-  std::map<std::pair<TensorId, int>, Operand> d_;  // gradients of activations
-  std::map<BufferId, int> sharers_;                // how many of d_ use a buffer
-  Operand losses_;                                 // device, StepResults: the sum of losses
-  std::vector<BlockId> complete_;                  // in this visit, in order
-  std::vector<BlockId> finished_;                  // whose gradients are complete
-  std::vector<BlockId> due_;                       // finished, to be updated in backward
-  Operand at_once_;                                // scalars of updates in backward
-  std::vector<OpId> updated_;                      // per update in backward: its last op
+  std::vector<Targets> gradient_inputs_;  // [node]
+  std::vector<OpId> waits_;               // of the next op of the compute lane
+  ByTensor<Operand> d_;                   // gradients of activations
+  std::vector<int> sharers_;              // [buffer]: how many of d_ use it
+  Operand losses_;                        // device, StepResults: the sum of losses
+  std::vector<BlockId> complete_;         // in this visit, in order
+  std::vector<BlockId> finished_;         // whose gradients are complete
+  std::vector<BlockId> due_;              // finished, to be updated in backward
+  Operand at_once_;                       // scalars of updates in backward
+  std::vector<OpId> updated_;             // per update in backward: its last op
 };
 
 }  // namespace longhaul

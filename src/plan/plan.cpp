@@ -11,8 +11,9 @@ namespace {
 bool matches(std::string_view pattern, std::string_view text) {
   const std::size_t star = pattern.find('*');
   if (star == std::string_view::npos) return pattern == text;
-  if (text.substr(0, star) != pattern.substr(0, star)) return false;
+  if (!text.starts_with(pattern.substr(0, star))) return false;
   const std::string_view rest = pattern.substr(star + 1);
+  if (rest.find('*') == std::string_view::npos) return text.substr(star).ends_with(rest);
   for (std::size_t at = star; at <= text.size(); ++at) {
     if (matches(rest, text.substr(at))) return true;
   }
@@ -128,6 +129,27 @@ SavedAction saved_action(
     if (covers(rule, micro_batch) && matches(rule.tensors, graph[tensor].name)) return rule.action;
   }
   return SavedAction::kKeep;
+}
+
+std::vector<SavedAction> saved_actions(const Plan& plan,
+                                       const ModelGraph& graph,
+                                       TensorId tensor,
+                                       int micro_batches) {
+  std::vector<SavedAction> actions(static_cast<std::size_t>(micro_batches), SavedAction::kKeep);
+  std::vector<bool> is_decided(actions.size(), false);
+  int left = micro_batches;
+  for (const SavedRule& rule : plan.saved) {
+    if (left == 0) break;
+    if (!matches(rule.tensors, graph[tensor].name)) continue;
+    for (int m = 0; m < micro_batches; ++m) {
+      const auto i = static_cast<std::size_t>(m);
+      if (is_decided[i] || !covers(rule, m)) continue;
+      actions[i] = rule.action;
+      is_decided[i] = true;
+      --left;
+    }
+  }
+  return actions;
 }
 
 void check(const Plan& plan, const ModelGraph& graph, int micro_batches) {

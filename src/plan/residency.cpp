@@ -36,6 +36,9 @@ Residency::Residency(const ModelGraph& graph,
       shape_(shape),
       pass_(pass),
       emit_(emit),
+      places_(graph, shape),
+      actions_(graph.tensors.size()),
+      again_(graph.blocks.size()),
       from_disk_("weights from disk",
                  Tier::kHost,
                  Bytes{plan.chunk * size_of(format.weight())},
@@ -43,7 +46,7 @@ Residency::Residency(const ModelGraph& graph,
       tiles_("tile of the head's weight", Tier::kDevice, {}, 1) {
   for (const auto& [tensor, buffer] : pass.states.constants) {
     for (int m = 0; m < shape.micro_batches; ++m) {
-      places_[{tensor, m}].device = emit.whole(buffer);
+      places_(tensor, m).device = emit.whole(buffer);
     }
   }
   for (std::size_t b = 0; b < graph.blocks.size(); ++b) {
@@ -86,51 +89,57 @@ std::vector<BlockId> Residency::weights_of(const Visit& visit) const {
 
 SavedAction Residency::action(BlockId reader, TensorId tensor, int micro_batch) {
   if (graph_[tensor].block != reader) return plan_.block_inputs;
-  const auto [known, is_new] = actions_.try_emplace({tensor, micro_batch});
-  if (is_new) known->second = saved_action(plan_, graph_, reader, tensor, micro_batch);
-  return known->second;
+  std::vector<SavedAction>& known = actions_[tensor.index()];
+  if (known.empty()) known = saved_actions(plan_, graph_, tensor, shape_.micro_batches);
+  return known[static_cast<std::size_t>(micro_batch)];
 }
 
-const std::vector<NodeId>& Residency::recomputed(const Visit& visit) {
-  const auto [known, is_new] = recomputed_.try_emplace({visit.block, visit.micro_batch});
-  if (is_new) known->second = find_recomputed(visit);
-  return known->second;
-}
-
-std::vector<NodeId> Residency::find_recomputed(const Visit& visit) {
+// Micro-batches that keep the same tensors of a block run the same nodes again.
+const Residency::Again& Residency::again(const Visit& visit) {
   std::vector<TensorId> kept;
   for (const NodeId node : graph_[visit.block].nodes) {
     for (const TensorId id : graph_[node].inputs) {
       if (graph_[id].block != visit.block) kept.push_back(id);
     }
   }
-  for (const TensorId id : saved_tensors(graph_, visit.block)) {
+  const std::vector<TensorId> saved = saved_tensors(graph_, visit.block);
+  for (const TensorId id : saved) {
     const SavedAction what = action(visit.block, id, visit.micro_batch);
     if (what != SavedAction::kRecompute) kept.push_back(id);
   }
-  return recompute_closure(graph_, visit.block, kept);
+  std::vector<Again>& known = again_[visit.block.index()];
+  const auto found = std::find_if(
+      known.begin(), known.end(), [&](const Again& again) { return again.kept == kept; });
+  if (found != known.end()) return *found;
+  Again again{std::move(kept), {}, {}};
+  again.nodes = recompute_closure(graph_, visit.block, again.kept);
+  again.needs = backward_needs(again.nodes, saved);
+  known.push_back(std::move(again));
+  return known.back();
 }
 
-std::vector<TensorId> Residency::backward_needs(const Visit& visit) {
+// What is read before it is computed again.
+std::vector<TensorId> Residency::backward_needs(const std::vector<NodeId>& nodes,
+                                                const std::vector<TensorId>& saved) const {
   std::vector<TensorId> again;
   std::vector<TensorId> needs;
   const auto need = [&](TensorId id) {
     if (!contains(again, id) && !contains(needs, id)) needs.push_back(id);
   };
-  for (const NodeId node : recomputed(visit)) {
+  for (const NodeId node : nodes) {
     for (const TensorId id : graph_[node].inputs) {
       if (is_activation(graph_, id)) need(id);
     }
     again.insert(again.end(), graph_[node].outputs.begin(), graph_[node].outputs.end());
   }
-  for (const TensorId id : saved_tensors(graph_, visit.block)) need(id);
+  for (const TensorId id : saved) need(id);
   return needs;
 }
 
 std::vector<Residency::Key> Residency::needs(const Visit& visit) {
   std::vector<TensorId> tensors;
   if (visit.is_backward) {
-    tensors = backward_needs(visit);
+    tensors = again(visit).needs;
   } else {
     for (const NodeId node : graph_[visit.block].nodes) {
       for (const TensorId id : graph_[node].inputs) {
@@ -156,7 +165,7 @@ void Residency::begin(std::vector<Visit> visits) {
     const auto turn = static_cast<std::size_t>(visits_[v].turn);
     last_turn_of_[visits_[v].block.index()] = turn;
     needs_.push_back(needs(visits_[v]));
-    for (const Key& key : needs_.back()) places_[key].uses.push_back(v);
+    for (const Key& key : needs_.back()) places_(key.first, key.second).uses.push_back(v);
     if (turn < turn_weights_.size()) continue;
     turn_weights_.push_back(weights_of(visits_[v]));
     for (const BlockId block : turn_weights_.back()) turns_[block.index()].push_back(turn);
@@ -181,7 +190,7 @@ void Residency::begin_visit(std::size_t visit) {
   const auto window = static_cast<std::size_t>(plan_.saved_window);
   for (std::size_t v = visit; v <= std::min(visits_.size() - 1, visit + window); ++v) {
     for (const Key& key : needs_[v]) {
-      Place& place = places_[key];
+      Place& place = places_(key.first, key.second);
       if (!place.device.exists()) fetch(place, key, release);
     }
   }
@@ -201,19 +210,9 @@ void Residency::hold_lanes(std::size_t visit) {
 void Residency::end_visit(std::size_t visit) {
   ends_.push_back({emit_.last_leaving(), emit_.last(Lane::kHost), emit_.last(Lane::kDiskWrite)});
   const Visit& now = visits_[visit];
-  std::vector<Key> keys = needs_[visit];
+  for (const Key& key : needs_[visit]) drop_if_due(key, visit);
   for (const NodeId node : graph_[now.block].nodes) {
-    for (const TensorId id : graph_[node].outputs) keys.emplace_back(id, now.micro_batch);
-  }
-  for (const Key& key : keys) {
-    const auto found = places_.find(key);
-    if (found == places_.end()) continue;
-    const bool is_again = graph_[key.first].block == now.block &&
-                          action(now.block, key.first, key.second) == SavedAction::kRecompute;
-    const bool has_other_readers = is_read_elsewhere_[key.first.index()];
-    if (leaves(found->second, visit) || (is_again && !has_other_readers)) {
-      found->second.device = {};
-    }
+    for (const TensorId id : graph_[node].outputs) drop_if_due({id, now.micro_batch}, visit);
   }
   if (visit + 1 < visits_.size() && visits_[visit + 1].turn == now.turn) return;
   const auto last =
@@ -225,6 +224,16 @@ void Residency::end_visit(std::size_t visit) {
         std::upper_bound(turns.begin(), turns.end(), static_cast<std::size_t>(now.turn));
     if (next == turns.end() || *next > last) weights_[block.index()] = {};
   }
+}
+
+// What the window does not need, and what will be computed again.
+void Residency::drop_if_due(const Key& key, std::size_t visit) {
+  Place& place = places_(key.first, key.second);
+  const BlockId block = visits_[visit].block;
+  const bool is_again = graph_[key.first].block == block &&
+                        !is_read_elsewhere_[key.first.index()] &&
+                        action(block, key.first, key.second) == SavedAction::kRecompute;
+  if (is_again || leaves(place, visit)) place.device = {};
 }
 
 bool Residency::is_permanent(BlockId block) const {
@@ -239,39 +248,42 @@ bool Residency::leaves(const Place& place, std::size_t visit) const {
 }
 
 void Residency::produced(TensorId tensor, int micro_batch) {
-  const auto found = places_.find({tensor, micro_batch});
-  if (found == places_.end() || found->second.is_sent || found->second.uses.empty()) return;
-  bool will_leave = leaves(found->second, now_);
-  for (const std::size_t use : found->second.uses) {
-    will_leave = will_leave || (use > now_ && leaves(found->second, use));
+  Place& place = places_(tensor, micro_batch);
+  if (place.is_sent || place.uses.empty()) return;
+  bool will_leave = leaves(place, now_);
+  for (const std::size_t use : place.uses) {
+    will_leave = will_leave || (use > now_ && leaves(place, use));
   }
-  if (will_leave) send(found->second, found->first);
+  if (will_leave) send(place, {tensor, micro_batch});
 }
 
 void Residency::send(Place& place, const Key& key) {
   place.is_sent = true;
   if (!place.device.exists()) return;  // was produced on the host
   const Tensor& tensor = graph_[key.first];
-  const std::string name = numbered(tensor.name, key.second);
+  BufferName name{.what = tensor.name, .micro_batch = key.second, .after = " on the host"};
   const Bytes size = place.device.size;
   const BlockId reader = visits_[place.uses.front()].block;
-  place.host = emit_.whole(emit_.add_buffer(name + " on the host", Tier::kHost, size));
+  place.host = emit_.whole(emit_.add_buffer(name, Tier::kHost, size));
   emit_.copy(place.device, place.host);
   if (action(reader, key.first, key.second) != SavedAction::kDisk) return;
-  place.disk = emit_.whole(emit_.add_buffer(name + " on disk", Tier::kDisk, size));
+  name.after = " on disk";
+  place.disk = emit_.whole(emit_.add_buffer(name, Tier::kDisk, size));
   emit_.copy(place.host, place.disk);
   place.host = {};
 }
 
 void Residency::fetch(Place& place, const Key& key, const std::vector<OpId>& after) {
   if (!place.host.exists() && !place.disk.exists()) return;  // still to be produced
-  const std::string name = numbered(graph_[key.first].name, key.second);
+  BufferName name{.what = graph_[key.first].name, .micro_batch = key.second};
   Operand from = place.host;
   if (!from.exists()) {
-    from = emit_.whole(emit_.add_buffer(name + " back from disk", Tier::kHost, place.disk.size));
+    name.after = " back from disk";
+    from = emit_.whole(emit_.add_buffer(name, Tier::kHost, place.disk.size));
     emit_.copy(place.disk, from, after);
   }
-  place.device = emit_.whole(emit_.add_buffer(name + ", fetched", Tier::kDevice, from.size));
+  name.after = ", fetched";
+  place.device = emit_.whole(emit_.add_buffer(name, Tier::kDevice, from.size));
   emit_.copy(from, place.device, after);
 }
 
@@ -280,7 +292,7 @@ void Residency::fetch(Place& place, const Key& key, const std::vector<OpId>& aft
 Operand Residency::require(TensorId tensor, int micro_batch, Tier tier) {
   const Key key{tensor, micro_batch};
   if (graph_[tensor].kind == TensorKind::kInput) return input(key, tier);
-  Place& place = places_[key];
+  Place& place = places_(tensor, micro_batch);
   Operand& here = tier == Tier::kDevice ? place.device : place.host;
   if (!here.exists() && tier == Tier::kDevice) fetch(place, key, {});
   longhaul::require(here.exists(), graph_[tensor].name, ": used where it is not");
@@ -289,11 +301,10 @@ Operand Residency::require(TensorId tensor, int micro_batch, Tier tier) {
 
 Operand Residency::input(const Key& key, Tier tier) {
   const Tensor& what = graph_[key.first];
-  Place& place = places_[key];
-  const std::string name = numbered(what.name, key.second);
+  Place& place = places_(key.first, key.second);
   if (!place.host.exists()) {
-    const BufferId host =
-        emit_.add_buffer(name + " on the host", Tier::kHost, byte_count(what, shape_), true);
+    const BufferName name{.what = what.name, .micro_batch = key.second, .after = " on the host"};
+    const BufferId host = emit_.add_buffer(name, Tier::kHost, byte_count(what, shape_), true);
     pass_.inputs.push_back({key.first, key.second, host});
     place.host = emit_.whole(host);
   }
@@ -304,8 +315,8 @@ Operand Residency::input(const Key& key, Tier tier) {
 
 Operand Residency::produce(TensorId tensor, int micro_batch, Tier tier) {
   const Tensor& what = graph_[tensor];
-  const std::string name = numbered(what.name, micro_batch);
-  Place& place = places_[{tensor, micro_batch}];
+  const BufferName name{.what = what.name, .micro_batch = micro_batch};
+  Place& place = places_(tensor, micro_batch);
   Operand& here = tier == Tier::kDevice ? place.device : place.host;
   return here = emit_.whole(emit_.add_buffer(name, tier, byte_count(what, shape_)));
 }
@@ -314,8 +325,8 @@ Operand Residency::record(BufferId host) {
   const auto found = records_.find(host);
   if (found != records_.end()) return found->second;
   const Operand from = emit_.whole(host);
-  const BufferId device =
-      emit_.add_buffer(emit_.schedule()[host].name + ", uploaded", Tier::kDevice, from.size);
+  const BufferName name{.what = emit_.schedule()[host].name, .after = ", uploaded"};
+  const BufferId device = emit_.add_buffer(name, Tier::kDevice, from.size);
   emit_.copy(from, emit_.whole(device));
   return records_[host] = emit_.whole(device);
 }

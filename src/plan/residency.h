@@ -10,6 +10,7 @@
 
 #include "longhaul/plan/lower.h"
 
+#include "by_tensor.h"
 #include "emitter.h"
 #include "visits.h"
 
@@ -55,7 +56,7 @@ class Residency {
   std::function<void(BlockId)> before_use;
 
   // What backward of a visit runs again, in order.
-  const std::vector<NodeId>& recomputed(const Visit& visit);
+  const std::vector<NodeId>& recomputed(const Visit& visit) { return again(visit).nodes; }
 
  private:
   using Key = std::pair<TensorId, int>;
@@ -67,11 +68,19 @@ class Residency {
     std::vector<std::size_t> uses;  // visits, in order; of what may leave only
   };
 
-  // saved_action() of the plan, whose rules are matched once per tensor and micro-batch.
+  // What a block's backward computes again where it keeps these tensors.
+  struct Again {
+    std::vector<TensorId> kept;
+    std::vector<NodeId> nodes;
+    std::vector<TensorId> needs;  // tensors that have to be there
+  };
+
+  // saved_action() of the plan, whose rules are matched once per tensor.
   SavedAction action(BlockId reader, TensorId tensor, int micro_batch);
-  std::vector<NodeId> find_recomputed(const Visit& visit);
+  const Again& again(const Visit& visit);
   std::vector<Key> needs(const Visit& visit);
-  std::vector<TensorId> backward_needs(const Visit& visit);
+  std::vector<TensorId> backward_needs(const std::vector<NodeId>& nodes,
+                                       const std::vector<TensorId>& saved) const;
   std::vector<BlockId> weights_of(const Visit& visit) const;
   // The last ops of some lanes when a visit ended.
   struct End {
@@ -82,6 +91,7 @@ class Residency {
   void hold_lanes(std::size_t visit);
   bool is_permanent(BlockId block) const;
   bool leaves(const Place& place, std::size_t visit) const;
+  void drop_if_due(const Key& key, std::size_t visit);
   void send(Place& place, const Key& key);
   void fetch(Place& place, const Key& key, const std::vector<OpId>& after);
   void fetch_weights(BlockId block, std::size_t turn, const std::vector<OpId>& after);
@@ -105,12 +115,13 @@ class Residency {
   Emitter& emit_;
   std::vector<Visit> visits_;
   std::size_t now_ = 0;
-  std::map<Key, Place> places_;
+  ByTensor<Place> places_;
   std::vector<BufferId> weights_;        // [block], on the device, or none
   std::vector<Operand> waiting_;         // [block]: see weights_on_host
   std::vector<bool> is_read_elsewhere_;  // [tensor]: by a node of another block
-  std::map<Key, SavedAction> actions_;   // of tensors that their own block reads
-  std::map<std::pair<BlockId, int>, std::vector<NodeId>> recomputed_;  // by block, micro-batch
+  // [tensor][micro-batch]: of those that their own block reads, once one was asked for
+  std::vector<std::vector<SavedAction>> actions_;
+  std::vector<std::vector<Again>> again_;  // [block]
   std::map<BufferId, Operand> records_;
   std::vector<std::vector<Key>> needs_;             // [visit]
   std::vector<std::vector<BlockId>> turn_weights_;  // [turn]: whose weights it uses

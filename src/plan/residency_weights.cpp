@@ -29,14 +29,14 @@ void Residency::fetch_weights(BlockId block, std::size_t turn, const std::vector
   const std::int64_t elements = pass_.states.layouts[block.index()].elements;
   const std::int64_t size = size_of(format_.weight());
   const ElementRange hole = left_out(block);
-  const std::string name = "weights of " + graph_[block].name;
+  BufferName name{.before = "weights of ", .what = graph_[block].name, .after = ", fetched"};
   const BufferId buffer =
-      emit_.add_buffer(name + ", fetched", Tier::kDevice, Bytes{(elements - hole.count) * size});
+      emit_.add_buffer(name, Tier::kDevice, Bytes{(elements - hole.count) * size});
   weights_[block.index()] = buffer;
   Operand waiting;
   if (waits_for_update(block, turn)) {
-    waiting =
-        emit_.whole(emit_.add_buffer(name + " on the host", Tier::kHost, Bytes{elements * size}));
+    name.after = " on the host";
+    waiting = emit_.whole(emit_.add_buffer(name, Tier::kHost, Bytes{elements * size}));
     waiting_[block.index()] = waiting;
   }
   const std::int64_t behind = hole.first + hole.count;

@@ -50,7 +50,9 @@ class StreamOf {
     if (count == 0 && !pieces_.empty()) return;
     const Bytes size{count * size_of(dtype_)};
     StatePiece piece{first, count, emit_.add_buffer(name_, tier, size, true), {}};
-    if (alternates) piece.second = emit_.add_buffer(name_ + ", second slot", tier, size, true);
+    if (alternates)
+      piece.second =
+          emit_.add_buffer(BufferName{.what = name_, .after = ", second slot"}, tier, size, true);
     if (alternates && slots_.current == 1) std::swap(piece.buffer, piece.second);
     pieces_.push_back(piece);
   }
@@ -93,7 +95,7 @@ StatePiece add_pending(const Block& block,
   const std::int64_t first = is_whole ? 0 : first_deferred(plan, how, trainable);
   StatePiece piece{first, trainable - first, {}, {}};
   if (piece.count == 0) return piece;
-  piece.buffer = emit.add_buffer("pending gradients of " + block.name,
+  piece.buffer = emit.add_buffer(BufferName{.before = "pending gradients of ", .what = block.name},
                                  how.gradients,
                                  Bytes{piece.count * size_of(dtype)},
                                  true);
@@ -136,7 +138,10 @@ StateBuffers add_state_buffers(const ModelGraph& graph,
     const Bytes weights{layout.elements * size_of(format.weight())};
     states.weight_copies.push_back(
         how.keeps_weights_on_device
-            ? emit.add_buffer("copy of the weights of " + block.name, Tier::kDevice, weights, true)
+            ? emit.add_buffer(BufferName{.before = "copy of the weights of ", .what = block.name},
+                              Tier::kDevice,
+                              weights,
+                              true)
             : BufferId{});
     states.pending_gradients.push_back(
         add_pending(block, how, plan, trainable, format.transport(), emit));

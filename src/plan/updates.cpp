@@ -64,7 +64,7 @@ Operand Updates::clip(const std::vector<Operand>& norms) {
                                     "clipped scalars", Tier::kHost, Bytes{kUpdateScalarsSize}));
   Op op{.kind = OpKind::kClip, .lane = Lane::kHost};
   op.reads = {emit_.whole(pass_.scalars)};
-  op.reads.insert(op.reads.end(), norms.begin(), norms.end());
+  for (const Operand& norm : norms) op.reads.push_back(norm);
   op.writes = {emit_.whole(pass_.results), scalars};
   op.accumulates = 1;  // the loss is there
   emit_.add(std::move(op));

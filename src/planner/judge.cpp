@@ -90,11 +90,13 @@ bool Trial::may_fit(const Caps& caps) const {
 
 Judging::Judging(const Problem& problem) : problem_(problem), costs_(cost_model(problem)) {}
 
+LoweredPass Judging::lowered(const Plan& plan, const Standing& found) const {
+  const PassStart start{.pass = Pass::kTrain, .found = found, .has_names = false};
+  return lower(problem_.graph, problem_.format, plan, problem_.shape, start, workers(problem_));
+}
+
 Trial Judging::simulated(const Plan& plan, double limit) const {
-  Trial trial{
-      .plan = plan,
-      .pass = lower(
-          problem_.graph, problem_.format, plan, problem_.shape, Pass::kTrain, workers(problem_))};
+  Trial trial{.plan = plan, .pass = lowered(plan, standings(plan, Pass::kTrain).front())};
   const Schedule& schedule = trial.pass.schedule;
   const Simulation simulation = simulate(schedule, op_costs(schedule, costs_));
   trial.step = simulation.step;
@@ -105,12 +107,7 @@ Trial Judging::simulated(const Plan& plan, double limit) const {
   trial.ops = schedule.ops().size();
   const bool may_fail = plan.update == UpdateTime::kSpeculative && problem_.clip_share > 0.0;
   if (may_fail && cost_of(trial) < limit) {
-    const LoweredPass again = lower(problem_.graph,
-                                    problem_.format,
-                                    plan,
-                                    problem_.shape,
-                                    PassStart{Pass::kTrain, {Pending::kRedo, 0}},
-                                    workers(problem_));
+    const LoweredPass again = lowered(plan, {Pending::kRedo, 0});
     trial.after_clip = simulate(again.schedule, op_costs(again.schedule, costs_)).step;
   }
   return trial;

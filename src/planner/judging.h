@@ -39,6 +39,8 @@ class Judging {
   double cost_of(const Trial& trial) const;
 
  private:
+  LoweredPass lowered(const Plan& plan, const Standing& found) const;
+
   const Problem& problem_;
   CostModel costs_;
 };

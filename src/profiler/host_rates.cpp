@@ -51,7 +51,7 @@ class HostBlock {
       Op op{.kind = OpKind::kUpdate, .lane = Lane::kHost, .block = make_id<BlockId>(0)};
       op.first_element = c * kChunk;
       op.reads = {part(gradient, format_.transport()), {scalars, {}, Bytes{kUpdateScalarsSize}}};
-      op.reads.resize(2 + format_.streams.size());
+      for (std::size_t s = 0; s < format_.streams.size(); ++s) op.reads.push_back({});
       for (std::size_t s = 0; s < streams.size(); ++s) {
         op.accumulates |= 1U << s;
         op.writes.push_back(part(streams[s], format_.streams[s].dtype));

@@ -47,6 +47,12 @@ const char* name_of(OpKind kind) {
   return "unknown";
 }
 
+void Schedule::reserve(std::size_t ops, std::size_t buffers) {
+  ops_.reserve(ops);
+  after_.reserve(ops);
+  buffers_.reserve(buffers);
+}
+
 BufferId Schedule::add_buffer(Buffer buffer) {
   require(buffer.size.count >= 0, buffer.name, ": got a size of ", buffer.size.count, " B");
   buffers_.push_back(std::move(buffer));
@@ -101,20 +107,24 @@ void Schedule::add_dependency(OpId op, OpId before) {
           before.value);
   const Lane lane = ops_[before.index()].lane;
   if (lane == ops_[op.index()].lane) return;  // the lane's order already says so
-  for (OpId& known : after_[op.index()]) {
+  After& after = after_[op.index()];
+  for (std::size_t i = 0; i < after.count; ++i) {
+    OpId& known = after.ops[i];
     if (ops_[known.index()].lane != lane) continue;
     known = std::max(known, before);
     return;
   }
-  after_[op.index()].push_back(before);
+  after.ops[after.count++] = before;
 }
 
 Schedule Schedule::without_dependency(OpId op, OpId before) const {
   Schedule copy = *this;
-  std::vector<OpId>& after = copy.after_[op.index()];
-  const auto found = std::find(after.begin(), after.end(), before);
-  require(found != after.end(), "Schedule: op ", op.value, " does not wait for ", before.value);
-  after.erase(found);
+  After& after = copy.after_[op.index()];
+  const auto end = after.ops.begin() + after.count;
+  const auto found = std::find(after.ops.begin(), end, before);
+  require(found != end, "Schedule: op ", op.value, " does not wait for ", before.value);
+  std::copy(found + 1, end, found);
+  --after.count;
   return copy;
 }
 

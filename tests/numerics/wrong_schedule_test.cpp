@@ -185,7 +185,7 @@ TEST(WrongSpeculation, ThatNeverExchangesTheSlotsIsCaught) {
     if (pass.start.found.slot == 0) return;
     const std::map<BufferId, BufferId> others = other_slot(pass);
     ASSERT_FALSE(others.empty());
-    const auto exchange = [&](std::vector<Operand>& operands) {
+    const auto exchange = [&](Operands& operands) {
       for (Operand& operand : operands) {
         const auto found = others.find(operand.buffer);
         if (found != others.end()) operand.buffer = found->second;

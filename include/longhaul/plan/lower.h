@@ -42,6 +42,7 @@ struct Standing {
 struct PassStart {
   Pass pass = Pass::kTrain;
   Standing found;
+  bool has_names = true;  // of buffers; whoever only simulates does without
 };
 
 // Elements [first, first + count) of a stream of a block, from byte 0 of `buffer`.

@@ -104,6 +104,12 @@ struct Plan {
 SavedAction saved_action(
     const Plan& plan, const ModelGraph& graph, BlockId reader, TensorId tensor, int micro_batch);
 
+// The same of a tensor of the reader's own block, for every micro-batch.
+std::vector<SavedAction> saved_actions(const Plan& plan,
+                                       const ModelGraph& graph,
+                                       TensorId tensor,
+                                       int micro_batches);
+
 // The first element of a block that is updated in the next forward; `trainable` where none is. A
 // multiple of kShareElements.
 std::int64_t first_deferred(const Plan& plan, const BlockPlan& block, std::int64_t trainable);

@@ -11,6 +11,7 @@
 
 #include "longhaul/core/ids.h"
 #include "longhaul/core/units.h"
+#include "longhaul/schedule/operands.h"
 
 namespace longhaul {
 
@@ -54,15 +55,6 @@ enum class OpKind : std::uint8_t {
 };
 const char* name_of(OpKind kind);
 
-// A range of a buffer.
-struct Operand {
-  BufferId buffer;
-  Bytes offset;
-  Bytes size;
-
-  bool exists() const { return buffer.exists(); }
-};
-
 struct Buffer {
   std::string name;
   Tier tier = Tier::kDevice;
@@ -81,8 +73,8 @@ struct Op {
   // Where the ranges of an update begin in the block's layout, those of a head's tile in the
   // weight.
   std::int64_t first_element = 0;
-  std::vector<Operand> reads;
-  std::vector<Operand> writes;
+  Operands reads;
+  Operands writes;
   // Bit i: writes[i] is added to what is there instead of replacing it.
   std::uint32_t accumulates = 0;
   // Temporaries of the body, LibTorch's included; dead outside the op.
@@ -91,6 +83,8 @@ struct Op {
 
 class Schedule {
  public:
+  // Room for so many, so that they are not moved while it grows.
+  void reserve(std::size_t ops, std::size_t buffers);
   BufferId add_buffer(Buffer buffer);
 
   // Appends `op`, which starts after the op before it on its lane and every op in `after`.
@@ -104,7 +98,10 @@ class Schedule {
   const Buffer& operator[](BufferId id) const { return buffers_[id.index()]; }
 
   // Dependencies on ops of other lanes, reduced to the last one per lane.
-  std::span<const OpId> after(OpId id) const { return after_[id.index()]; }
+  std::span<const OpId> after(OpId id) const {
+    const After& after = after_[id.index()];
+    return {after.ops.data(), after.count};
+  }
 
   // Adds a dependency found later (placement). `before` < `op`.
   void add_dependency(OpId op, OpId before);
@@ -113,10 +110,15 @@ class Schedule {
   Schedule without_dependency(OpId op, OpId before) const;
 
  private:
+  // One op of each other lane at most.
+  struct After {
+    std::array<OpId, kLaneCount - 1> ops;
+    std::uint32_t count = 0;
+  };
   void check_operand(const Op& op, const Operand& operand) const;
 
   std::vector<Op> ops_;
-  std::vector<std::vector<OpId>> after_;
+  std::vector<After> after_;  // [op]
   std::vector<Buffer> buffers_;
 };
 
