@@ -56,15 +56,31 @@ std::string key_of(const Decisions& decisions) {
 Polish::Polish(const Problem& problem, const Workload& work, const Judging& judging)
     : problem_(problem), work_(work), judging_(judging) {}
 
-std::optional<Judgement> Polish::from(const Plan& start, Reach reach, std::size_t most_ops) {
+Judgement Polish::from(Judgement start, Reach reach, std::size_t most_ops) {
+  last_op_ = ops_ + most_ops;
+  here_ = decisions_of(problem_, work_, start.plan);
+  score_ = {0.0, cost_of(problem_, start)};
+  bytes_ = start.peak;
+  each_ = start.ops;
+  known_[key_of(here_)] = Outcome{0, score_, bytes_};
+  judgement_ = std::move(start);
+  go(reach);
+  return std::move(*judgement_);
+}
+
+std::optional<Judgement> Polish::from_any(const Plan& start, std::size_t most_ops) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   last_op_ = ops_ + most_ops;
   score_ = {kInfinity, kInfinity};
   judgement_.reset();
   if (!try_plan(decisions_of(problem_, work_, start))) return std::nullopt;
+  go(Reach::kSingle);
+  return std::move(judgement_);
+}
+
+void Polish::go(Reach reach) {
   descend(reach);
   while (reach == Reach::kSingle && has_time_left() && descend_in_pairs()) descend(reach);
-  return std::move(judgement_);
 }
 
 bool Polish::is_better(const Score& score) const {
@@ -191,6 +207,7 @@ std::optional<Polish::Outcome> Polish::judge_plan(const Decisions& next) {
     Trial trial = judging_.simulated(plan_of(problem_, work_, next), score_.cost);
     const std::size_t ops = trial.ops;
     ops_ += ops;
+    tried_ = ops;
     Outcome outcome{0, {above(trial.least), judging_.cost_of(trial)}, trial.least};
     if (outcome.score.above > 0.0 || !is_better(outcome.score)) return outcome;
     ops_ += kPlacing * ops;
@@ -208,6 +225,7 @@ bool Polish::take(const Decisions& next) {
   here_ = next;
   score_ = outcome_->score;
   bytes_ = outcome_->bytes;
+  each_ = tried_;
   judgement_ = std::move(placed_);
   placed_.reset();
   return true;

@@ -19,9 +19,11 @@ class Polish {
   // Keeps references to its arguments.
   Polish(const Problem& problem, const Workload& work, const Judging& judging);
 
-  // The best plan that is reached from `start` while so many more ops are looked at. From a start
-  // that does not fit it goes to plans that take less; none: none of them fits.
-  std::optional<Judgement> from(const Plan& start, Reach reach, std::size_t most_ops);
+  // The best plan that is reached from `start`, which fits, while so many more ops are looked at.
+  Judgement from(Judgement start, Reach reach, std::size_t most_ops);
+  // From a start that need not fit; while none does it goes to plans that take less. None: none of
+  // them fits.
+  std::optional<Judgement> from_any(const Plan& start, std::size_t most_ops);
 
   std::size_t ops() const { return ops_; }  // looked at so far
 
@@ -40,8 +42,10 @@ class Polish {
 
   bool is_better(const Score& score) const;
   double above(const std::array<Bytes, kTierCount>& bytes) const;
-  bool has_time_left() const { return ops_ < last_op_; }
+  // For one more plan like the present one.
+  bool has_time_left() const { return ops_ + each_ <= last_op_; }
 
+  void go(Reach reach);
   void descend(Reach reach);
   bool descend_in_pairs();
   std::vector<std::size_t> partners(const Outcome& first) const;
@@ -63,12 +67,14 @@ class Polish {
   Decisions here_;
   Score score_;
   std::array<Bytes, kTierCount> bytes_{};
+  std::size_t each_ = 0;                // ops of the plan
   std::optional<Judgement> judgement_;  // none: does not fit
   // From here.
   std::vector<Move> moves_;
   std::vector<Outcome> outcomes_;
   std::optional<Outcome> outcome_;   // of the plan that was tried last
   std::optional<Judgement> placed_;  // the same, where it fits and is better
+  std::size_t tried_ = 0;            // its ops
 };
 
 }  // namespace longhaul

@@ -131,10 +131,7 @@ Search::Found Search::polished(std::vector<Found> found) const {
   const std::size_t most = has_few_blocks(problem_) ? kFewBlocksOps : kManyBlocksOps;
   Polish polish(problem_, work_, judging_);
   const auto go = [&](Found& from, Reach reach, std::size_t ops) {
-    auto better = polish.from(from.judgement.plan, reach, ops);
-    if (better && cost_of(problem_, *better) < cost_of(problem_, from.judgement)) {
-      from.judgement = std::move(*better);
-    }
+    from.judgement = polish.from(std::move(from.judgement), reach, ops);
   };
   sort(found);
   for (Found& start : found) go(start, Reach::kTuning, most / (3 * found.size()));
@@ -161,7 +158,7 @@ std::optional<Search::Found> Search::squeezed() const {
     if (all.empty()) continue;
     const Proposal& start = all.front();
     const Plan plan = longhaul::realize(problem_, work_, start.choice, start.answer);
-    auto found = polish.from(plan, Reach::kSingle, kFewBlocksOps / 2);
+    auto found = polish.from_any(plan, kFewBlocksOps / 2);
     if (found) return Found{std::move(*found), start};
   }
   return std::nullopt;
