@@ -36,7 +36,7 @@ Operand Emitter::whole(BufferId buffer) const {
 void Emitter::collect(const Operand& operand, bool is_write) {
   if (!operand.exists() || operand.buffer.index() >= uses_.size()) return;
   const Bytes end = operand.offset + operand.size;
-  std::int32_t at = uses_[operand.buffer.index()].first;
+  std::int32_t at = uses_[operand.buffer.index()];
   while (at != kNone) {
     const Use& use = pool_[static_cast<std::size_t>(at)];
     const bool is_conflict = is_write || use.is_write;
@@ -49,37 +49,34 @@ void Emitter::collect(const Operand& operand, bool is_write) {
 // reads on one lane the last stands for all.
 void Emitter::note(const Operand& operand, bool is_write, OpId op, Lane lane) {
   if (!operand.exists()) return;
-  if (uses_.size() <= operand.buffer.index()) uses_.resize(schedule_.buffers().size());
-  Uses& uses = uses_[operand.buffer.index()];
+  if (uses_.size() <= operand.buffer.index()) uses_.resize(schedule_.buffers().size(), kNone);
+  std::int32_t& first = uses_[operand.buffer.index()];
   const Use now{operand.offset, operand.offset + operand.size, op, lane, is_write};
-  std::int32_t at = uses.first;
-  uses = {};
-  while (at != kNone) {
+  std::int32_t before = kNone;
+  for (std::int32_t at = first; at != kNone;) {
     Use& use = pool_[static_cast<std::size_t>(at)];
     const std::int32_t next = use.next;
     const bool is_covered = now.begin <= use.begin && use.end <= now.end;
     if (is_covered && use.op != op && (is_write || (!use.is_write && use.lane == lane))) {
+      (before == kNone ? first : pool_[static_cast<std::size_t>(before)].next) = next;
       use.next = std::exchange(free_, at);
     } else {
-      link(uses, at);
+      before = at;
     }
     at = next;
   }
-  if (free_ == kNone) {
-    free_ = static_cast<std::int32_t>(pool_.size());
-    pool_.emplace_back();
-  }
-  at = free_;
-  free_ = pool_[static_cast<std::size_t>(at)].next;
+  const std::int32_t at = take_use();
   pool_[static_cast<std::size_t>(at)] = now;
-  link(uses, at);
+  (before == kNone ? first : pool_[static_cast<std::size_t>(before)].next) = at;
 }
 
-void Emitter::link(Uses& uses, std::int32_t use) {
-  pool_[static_cast<std::size_t>(use)].next = kNone;
-  if (uses.first == kNone) uses.first = use;
-  if (uses.last != kNone) pool_[static_cast<std::size_t>(uses.last)].next = use;
-  uses.last = use;
+// A free place of the pool.
+std::int32_t Emitter::take_use() {
+  if (free_ == kNone) {
+    pool_.emplace_back();
+    return static_cast<std::int32_t>(pool_.size() - 1);
+  }
+  return std::exchange(free_, pool_[static_cast<std::size_t>(free_)].next);
 }
 
 OpId Emitter::add(Op op, const std::vector<OpId>& after) {

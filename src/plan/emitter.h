@@ -63,20 +63,15 @@ class Emitter {
     OpId op;
     Lane lane;
     bool is_write;
-    std::int32_t next = kNone;  // of the same buffer
-  };
-  // Of one buffer, in the order of ops.
-  struct Uses {
-    std::int32_t first = kNone;
-    std::int32_t last = kNone;
+    std::int32_t next = kNone;  // of the same buffer, in the order of ops
   };
   void note(const Operand& operand, bool is_write, OpId op, Lane lane);
   void collect(const Operand& operand, bool is_write);
-  void link(Uses& uses, std::int32_t use);
+  std::int32_t take_use();
 
   Schedule& schedule_;
   bool has_names_;
-  std::vector<Uses> uses_;  // [buffer]
+  std::vector<std::int32_t> uses_;  // [buffer]: the first one in the pool
   std::vector<Use> pool_;
   std::int32_t free_ = kNone;  // of the pool
   std::vector<OpId> after_;    // of the op that is being added
