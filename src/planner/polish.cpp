@@ -56,36 +56,48 @@ std::string key_of(const Decisions& decisions) {
 Polish::Polish(const Problem& problem, const Workload& work, const Judging& judging)
     : problem_(problem), work_(work), judging_(judging) {}
 
-Judgement Polish::from(Judgement start, Reach reach, std::size_t most_ops) {
-  last_op_ = ops_ + most_ops;
-  here_ = decisions_of(problem_, work_, start.plan);
-  score_ = {0.0, cost_of(problem_, start)};
-  bytes_ = start.peak;
-  each_ = start.ops;
-  known_[key_of(here_)] = Outcome{0, score_, bytes_};
-  judgement_ = std::move(start);
-  go(reach);
-  return std::move(*judgement_);
+Polish::Position Polish::at(Judgement judgement) const {
+  Position position{.here = decisions_of(problem_, work_, judgement.plan),
+                    .score = {0.0, cost_of(problem_, judgement)},
+                    .bytes = judgement.peak,
+                    .ops = judgement.ops};
+  position.judgement = std::move(judgement);
+  return position;
 }
 
-std::optional<Judgement> Polish::from_any(const Plan& start, std::size_t most_ops) {
+std::optional<Polish::Position> Polish::at(const Decisions& start) {
+  if (!has_room(start)) return std::nullopt;
+  try {
+    const Trial trial = judging_.simulated(plan_of(problem_, work_, start));
+    ops_ += trial.ops;
+    return Position{.here = start,
+                    .score = {above(trial.least), judging_.cost_of(trial)},
+                    .bytes = trial.least,
+                    .ops = trial.ops};
+  } catch (const ConfigError&) {  // not every way is one for every block
+    return std::nullopt;
+  }
+}
+
+void Polish::advance(Position& position, Reach reach, std::size_t most_ops) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   last_op_ = ops_ + most_ops;
-  score_ = {kInfinity, kInfinity};
-  judgement_.reset();
-  if (!try_plan(decisions_of(problem_, work_, start))) return std::nullopt;
-  go(Reach::kSingle);
-  return std::move(judgement_);
-}
-
-void Polish::go(Reach reach) {
+  now_ = std::move(position);
+  if (now_.judgement) {
+    known_[key_of(now_.here)] = Outcome{0, now_.score, now_.bytes};
+  } else if (now_.score.above == 0.0) {  // as far as it is known without a placement
+    const Decisions start = now_.here;
+    now_.score = {kInfinity, kInfinity};
+    try_plan(start);
+  }
   descend(reach);
   while (reach == Reach::kSingle && has_time_left() && descend_in_pairs()) descend(reach);
+  position = std::move(now_);
 }
 
 bool Polish::is_better(const Score& score) const {
-  if (score_.above > 0.0) return score.above < kSmaller * score_.above;
-  return score.above == 0.0 && score.cost < kCheaper * score_.cost;
+  if (now_.score.above > 0.0) return score.above < kSmaller * now_.score.above;
+  return score.above == 0.0 && score.cost < kCheaper * now_.score.cost;
 }
 
 double Polish::above(const std::array<Bytes, kTierCount>& bytes) const {
@@ -122,13 +134,13 @@ bool Polish::has_room(const Decisions& next) const {
 
 // One move after the other, round and round; one that was worth it is made again.
 void Polish::descend(Reach reach) {
-  moves_ = moves_from(problem_, work_, here_, reach);
+  moves_ = moves_from(problem_, work_, now_.here, reach);
   outcomes_.clear();
   std::size_t at = 0;
   std::size_t idle = 0;
   while (idle < moves_.size() && has_time_left()) {
     if (try_moves(at)) {
-      moves_ = moves_from(problem_, work_, here_, reach);
+      moves_ = moves_from(problem_, work_, now_.here, reach);
       outcomes_.clear();
       idle = 0;
       at %= moves_.size();
@@ -143,7 +155,7 @@ void Polish::descend(Reach reach) {
 // Where no move alone is worth it: those that would be but for the caps, with others that make
 // room; and the least bad ones two at a time.
 bool Polish::descend_in_pairs() {
-  if (score_.above > 0.0) return false;
+  if (now_.score.above > 0.0) return false;
   std::stable_sort(outcomes_.begin(), outcomes_.end(), [](const Outcome& a, const Outcome& b) {
     return a.score.cost < b.score.cost;
   });
@@ -151,7 +163,7 @@ bool Polish::descend_in_pairs() {
   std::size_t close = 0;
   for (const Outcome& first : outcomes_) {
     const bool fits = first.score.above == 0.0;
-    if (!fits && first.score.cost >= kCheaper * score_.cost) continue;
+    if (!fits && first.score.cost >= kCheaper * now_.score.cost) continue;
     if ((fits ? close : tempting)++ >= kPairs) continue;
     for (const std::size_t second : partners(first)) {
       if (!has_time_left()) return false;
@@ -165,10 +177,10 @@ bool Polish::descend_in_pairs() {
 std::vector<std::size_t> Polish::partners(const Outcome& first) const {
   std::vector<std::size_t> partners;
   for (const Outcome& second : outcomes_) {
-    if (second.move == first.move || second.score.cost > kHopeful * score_.cost) continue;
+    if (second.move == first.move || second.score.cost > kHopeful * now_.score.cost) continue;
     std::array<Bytes, kTierCount> both{};
     for (std::size_t t = 0; t < kTierCount; ++t) {
-      both[t] = first.bytes[t] + second.bytes[t] - bytes_[t];
+      both[t] = first.bytes[t] + second.bytes[t] - now_.bytes[t];
     }
     if (above(both) > 0.0) continue;
     partners.push_back(second.move);
@@ -179,10 +191,10 @@ std::vector<std::size_t> Polish::partners(const Outcome& first) const {
 
 bool Polish::try_moves(std::size_t first, std::optional<std::size_t> second) {
   outcome_.reset();
-  Decisions next = here_;
+  Decisions next = now_.here;
   moves_[first](next);
   if (second) moves_[*second](next);
-  if (next == here_) return false;
+  if (next == now_.here) return false;
   const bool is_taken = try_plan(next);
   if (outcome_) outcome_->move = first;
   return is_taken;
@@ -197,14 +209,16 @@ bool Polish::try_plan(const Decisions& next) {
   }
   outcome_ = judge_plan(next);
   known_[std::move(key)] = outcome_;
-  return outcome_ && is_better(outcome_->score) && take(next);
+  if (!outcome_ || !is_better(outcome_->score)) return false;
+  take(next);
+  return true;
 }
 
 std::optional<Polish::Outcome> Polish::judge_plan(const Decisions& next) {
   if (!has_room(next)) return std::nullopt;
   placed_.reset();
   try {
-    Trial trial = judging_.simulated(plan_of(problem_, work_, next), score_.cost);
+    Trial trial = judging_.simulated(plan_of(problem_, work_, next), now_.score.cost);
     const std::size_t ops = trial.ops;
     ops_ += ops;
     tried_ = ops;
@@ -221,14 +235,10 @@ std::optional<Polish::Outcome> Polish::judge_plan(const Decisions& next) {
   }
 }
 
-bool Polish::take(const Decisions& next) {
-  here_ = next;
-  score_ = outcome_->score;
-  bytes_ = outcome_->bytes;
-  each_ = tried_;
-  judgement_ = std::move(placed_);
+void Polish::take(const Decisions& next) {
+  now_ = {.here = next, .score = outcome_->score, .bytes = outcome_->bytes, .ops = tried_};
+  now_.judgement = std::move(placed_);
   placed_.reset();
-  return true;
 }
 
 }  // namespace longhaul

@@ -64,13 +64,13 @@ class Search {
   void keep_better(std::optional<Found>& best, std::optional<Found> found) const;
   std::vector<Plan> policies() const;
   void add_policies(const Proposal& cheapest, std::vector<Found>& found) const;
-  void add_outlines(const Proposal& cheapest, std::vector<Found>& found) const;
   bool may_win(const Plan& plan, double least) const;
   std::optional<Found> try_plan(const Plan& plan, const Proposal& origin, double limit) const;
   Found refine(Found start) const;
   std::vector<Found> realized(const std::vector<Proposal>& all) const;
   void sort(std::vector<Found>& found) const;
   Found polished(std::vector<Found> found) const;
+  Found raced(std::vector<Found> found) const;
 
   const Problem& problem_;
   Judging judging_;

@@ -1,6 +1,7 @@
 // How a search ends: the plans of other policies, and what single decisions make of the best plans.
 
 #include <algorithm>
+#include <array>
 
 #include "longhaul/core/error.h"
 #include "longhaul/planner/baselines.h"
@@ -17,10 +18,17 @@ namespace {
 
 // Ops that are looked at beside those of the structures: with many blocks a few plans, since there
 // the program is close to its schedule.
-constexpr std::size_t kFewBlocksOps = 450'000;
 constexpr std::size_t kManyBlocksOps = 80'000;
-constexpr std::size_t kOutlines = 8;
 constexpr std::size_t kPolished = 3;
+constexpr std::size_t kSqueezingOps = 225'000;
+
+// A part of a race: so many plans go on, each for so many ops.
+struct Heat {
+  std::size_t plans;
+  std::size_t ops;
+};
+constexpr std::array kHeats{Heat{24, 4'000}, Heat{8, 12'000}, Heat{3, 40'000}, Heat{1, 150'000}};
+constexpr double kAboveCosts = 5.0;  // a cap that is missed by 10 % counts for half of the cost
 
 }  // namespace
 
@@ -94,53 +102,51 @@ std::optional<Search::Found> Search::try_plan(const Plan& plan,
   }
 }
 
-// The best outlines of different kinds, where a plan is small.
-void Search::add_outlines(const Proposal& cheapest, std::vector<Found>& found) const {
-  if (!has_few_blocks(problem_)) return;
-  std::vector<Trial> trials;
-  for (Decisions& outline : outlines(problem_, work_)) {
-    outline.rest.chunk = chunk_for(work_);
-    const auto bytes = bytes_of_states(problem_, work_, outline);
-    const auto is_above = [&](std::size_t t) {
-      return bytes[t] > static_cast<double>(problem_.caps.bytes[t].count);
-    };
-    if (is_above(0) || is_above(1) || is_above(2)) continue;
-    try {
-      Trial trial = judging_.simulated(plan_of(problem_, work_, outline));
-      if (trial.may_fit(problem_.caps)) trials.push_back(std::move(trial));
-    } catch (const ConfigError&) {  // not every way is one for every block
-      continue;
-    }
-  }
-  std::stable_sort(trials.begin(), trials.end(), [this](const Trial& a, const Trial& b) {
-    return judging_.cost_of(a) < judging_.cost_of(b);
-  });
-  std::size_t added = 0;
-  for (Trial& trial : trials) {
-    if (added == kOutlines) break;
-    Judgement judgement = judging_.placed(std::move(trial));
-    if (!judgement.fits(problem_.caps)) continue;
-    found.push_back({std::move(judgement), cheapest});
-    ++added;
-  }
-}
-
-// All a little, the best of them as far as classes of blocks and tensors lead, the best one block
-// by block.
+// The best a little, the best one block by block.
 Search::Found Search::polished(std::vector<Found> found) const {
-  const std::size_t most = has_few_blocks(problem_) ? kFewBlocksOps : kManyBlocksOps;
   Polish polish(problem_, work_, judging_);
-  const auto go = [&](Found& from, Reach reach, std::size_t ops) {
-    from.judgement = polish.from(std::move(from.judgement), reach, ops);
-  };
-  sort(found);
-  for (Found& start : found) go(start, Reach::kTuning, most / (3 * found.size()));
   sort(found);
   found.resize(std::min(found.size(), kPolished));
-  for (Found& start : found) go(start, Reach::kClasses, most / (3 * found.size()));
+  for (Found& start : found) {
+    Polish::Position position = polish.at(std::move(start.judgement));
+    polish.advance(position, Reach::kClasses, kManyBlocksOps / (2 * found.size()));
+    start.judgement = std::move(*position.judgement);
+  }
   sort(found);
-  if (polish.ops() < most) go(found.front(), Reach::kSingle, most - polish.ops());
+  if (polish.ops() < kManyBlocksOps) {
+    Polish::Position position = polish.at(std::move(found.front().judgement));
+    polish.advance(position, Reach::kSingle, kManyBlocksOps - polish.ops());
+    found.front().judgement = std::move(*position.judgement);
+  }
   return std::move(found.front());
+}
+
+// Where a plan is small: those found and all outlines, of which fewer and fewer go on for longer
+// and longer (successive halving: Karnin, Koren & Somekh 2013).
+Search::Found Search::raced(std::vector<Found> found) const {
+  Polish polish(problem_, work_, judging_);
+  const Proposal proposal = found.front().proposal;
+  std::vector<Polish::Position> field;
+  for (Found& start : found) field.push_back(polish.at(std::move(start.judgement)));
+  for (Decisions& outline : outlines(problem_, work_)) {
+    outline.rest.chunk = chunk_for(work_);
+    if (auto position = polish.at(outline)) field.push_back(std::move(*position));
+  }
+  const auto promise = [](const Polish::Position& position) {
+    return position.score.cost * (1.0 + kAboveCosts * position.score.above);
+  };
+  for (const Heat& heat : kHeats) {
+    std::stable_sort(field.begin(), field.end(), [&](const auto& a, const auto& b) {
+      return promise(a) < promise(b);
+    });
+    field.resize(std::min(field.size(), heat.plans));
+    for (Polish::Position& each : field) polish.advance(each, Reach::kSingle, heat.ops);
+  }
+  std::optional<Found> best;
+  for (Polish::Position& each : field) {
+    if (each.judgement) keep_better(best, Found{std::move(*each.judgement), proposal});
+  }
+  return std::move(*best);
 }
 
 // Where no structure fits: plans for larger caps, made smaller. What the program thinks a step
@@ -158,8 +164,10 @@ std::optional<Search::Found> Search::squeezed() const {
     if (all.empty()) continue;
     const Proposal& start = all.front();
     const Plan plan = longhaul::realize(problem_, work_, start.choice, start.answer);
-    auto found = polish.from_any(plan, kFewBlocksOps / 2);
-    if (found) return Found{std::move(*found), start};
+    auto position = polish.at(decisions_of(problem_, work_, plan));
+    if (!position) continue;
+    polish.advance(*position, Reach::kSingle, kSqueezingOps);
+    if (position->judgement) return Found{std::move(*position->judgement), start};
   }
   return std::nullopt;
 }

@@ -81,11 +81,11 @@ TEST(MakeAutoPlan, IsNeverSlowerThanAPolicyThatFits) {
   }
 }
 
-// 1 % is wanted, and not reached with seed 0, the only one of the first three: there a faster
-// optimizer made a step 12 % longer (docs/planner.md).
+// 1 % is wanted, and not reached with seed 0, the only one of the first three: there 15 % more
+// device memory made a step 2.5 % longer (docs/planner.md).
 TEST(MakeAutoPlan, IsHardlyEverSlowerWithMore) {
   for (std::uint64_t seed = 0; seed <= random_problems(); ++seed) {
-    const double most_loss = seed == 0 ? 1.15 : 1.01;
+    const double most_loss = seed == 0 ? 1.03 : 1.01;
     const Problem problem = small_problem(seed);
     const double before = seconds_of(problem);
     for (const test::More& more : test::more_of_one_thing()) {
