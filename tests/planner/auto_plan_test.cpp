@@ -7,10 +7,12 @@
 
 #include "longhaul/plan/plan_file.h"
 #include "longhaul/planner/baselines.h"
+#include "longhaul/sim/simulate.h"
 
 #include "planner/decisions.h"
 #include "planner/realize.h"
 #include "planner/search.h"
+#include "planner/step_rates.h"
 #include "support/planner_problems.h"
 
 namespace longhaul {
@@ -93,6 +95,41 @@ TEST(MakeAutoPlan, IsHardlyEverSlowerWithMore) {
       more.apply(with_more);
       EXPECT_LE(seconds_of(with_more), most_loss * before) << "seed " << seed << ": " << more.what;
     }
+  }
+}
+
+// How long before the end of a step the earlier of computing and writing to disk ends, as a share
+// of the step.
+double gap_at_the_end(const Problem& problem, const Plan& plan) {
+  const Schedule schedule =
+      lower(problem.graph, problem.format, plan, problem.shape, Pass::kTrain, workers(problem))
+          .schedule;
+  const Simulation step = simulate(schedule, op_costs(schedule, cost_model(problem)));
+  std::array<Seconds, kLaneCount> end{};
+  for (std::size_t i = 0; i < schedule.ops().size(); ++i) {
+    Seconds& of_lane = end[static_cast<std::size_t>(schedule.ops()[i].lane)];
+    of_lane = std::max(of_lane, step.timeline.ops[i].end);
+  }
+  const Seconds first = std::min(end[static_cast<std::size_t>(Lane::kCompute)],
+                                 end[static_cast<std::size_t>(Lane::kDiskWrite)]);
+  return 1.0 - first.value / step.step.value;
+}
+
+// The device and the disks are both to blame for the step: neither waits for the other at its end.
+TEST(MakeAutoPlan, LetsLanesThatTieEndTogether) {
+  for (const Problem& problem : {lohan_problem(test::gpt2_like(80, 8192, 64), 16, 1, 256, 12),
+                                 lohan_problem(test::gpt2_like(96, 12288, 96), 16, 2, 768, 12)}) {
+    const AutoPlan plan = make_auto_plan(problem);
+    ASSERT_TRUE(plan.best);
+    ASSERT_GT(plan.worth.compute.value, 0.1 * plan.bounds.phases.value);
+    ASSERT_GT(plan.worth.disk.value, 0.1 * plan.bounds.phases.value);
+    EXPECT_LE(gap_at_the_end(problem, plan.best->plan), 0.02);
+    // With every update after backward the disks still write when all is computed.
+    Plan unbalanced = plan.best->plan;
+    unbalanced.update = UpdateTime::kAfterBackward;
+    unbalanced.blocks.next_forward_share = 0.0;
+    for (auto& [name, how] : unbalanced.exceptions) how.next_forward_share = 0.0;
+    EXPECT_GT(gap_at_the_end(problem, unbalanced), 0.02);
   }
 }
 
