@@ -17,6 +17,8 @@
 #include "longhaul/schedule/order.h"
 #include "longhaul/schedule/placement.h"
 
+#include "support/sanitizer.h"
+
 namespace longhaul {
 namespace {
 
@@ -138,13 +140,8 @@ bool is_refused(const PlacedSchedule& placed) {
   }
 }
 
-// Every dependency asks for a check of the whole schedule; what a sanitizer finds, it finds in a
-// few.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t kEvery = 16;
-#else
-constexpr std::size_t kEvery = 1;
-#endif
+// Every dependency asks for a check of the whole schedule.
+constexpr std::size_t kEvery = test::kUnderSanitizer ? 16 : 1;
 
 // With two layers: a step has every kind of transfer in it, and every dependency can be tried. One
 // that only bounds how far lanes run ahead may be missed by nothing; then no bytes depend on it.
