@@ -1,8 +1,8 @@
 // What `auto` gains over the systems of the literature on LoHan's server, and which models fit
 // where.
 //
-//     planner_page gains | fits | exhaustive [COUNT] | more [COUNT]     writes a part of a page of
-//     Markdown to standard output
+//     planner_page gains | fits | exhaustive [COUNT [FIRST]] | more [COUNT]     writes a part of a
+//     page of Markdown to standard output
 #include <algorithm>
 #include <ctime>
 #include <functional>
@@ -153,12 +153,12 @@ double cost_of_small(std::uint64_t seed, const std::function<void(Problem&)>& ch
 }
 
 // Small random problems, `auto` against all plans of a space.
-void write_exhaustive(std::uint64_t count) {
+void write_exhaustive(std::uint64_t first, std::uint64_t count) {
   std::cout
       << "| seed | blocks | micro-batches | clips | auto | cheapest | above | plans | simulated | "
          "placed | auto in s | all in s |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n";
   std::vector<double> above;
-  for (std::uint64_t seed = 0; seed < count; ++seed) {
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
     const Problem problem = test::small_problem(seed);
     const double begin = cpu_seconds();
     const AutoPlan plan = make_auto_plan(problem);
@@ -232,7 +232,7 @@ int main(int count, char** words) {
     if (part == "fits") {
       longhaul::write_fits();
     } else if (part == "exhaustive") {
-      longhaul::write_exhaustive(many);
+      longhaul::write_exhaustive(count > 3 ? std::stoull(words[3]) : 0, many);
     } else if (part == "more") {
       longhaul::write_more(many);
     } else {

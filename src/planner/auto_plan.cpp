@@ -74,6 +74,7 @@ AutoPlan make_auto_plan(const Problem& problem) {
     if (!result.refusal.empty()) return result;
     found = search.squeezed();
     if (!found) found = best_under_smaller_caps(problem);
+    if (found) found = search.improved({std::move(*found)});
   }
   if (!found) {
     result.refusal = "no placement was found; no bound is violated by itself";

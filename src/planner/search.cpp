@@ -275,7 +275,7 @@ std::optional<Search::Found> Search::best() const {
   if (found.empty()) return std::nullopt;
   for (Found& start : found) start = refine(std::move(start));
   add_policies(all.front(), found);
-  return has_few_blocks(problem_) ? raced(std::move(found)) : polished(std::move(found));
+  return improved(std::move(found));
 }
 
 // The best few of the structures that were looked at, the cheapest first.

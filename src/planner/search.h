@@ -44,6 +44,8 @@ class Search {
   bool has_time_left() const;
 
   std::optional<Found> best() const;
+  // What single decisions make of these, at least one.
+  Found improved(std::vector<Found> found) const;
   // Where no structure fits: what plans for larger caps become when they are made smaller.
   std::optional<Found> squeezed() const;
   // The first that fits, of structures in the order of their cost.

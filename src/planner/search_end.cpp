@@ -102,6 +102,10 @@ std::optional<Search::Found> Search::try_plan(const Plan& plan,
   }
 }
 
+Search::Found Search::improved(std::vector<Found> found) const {
+  return has_few_blocks(problem_) ? raced(std::move(found)) : polished(std::move(found));
+}
+
 // The best a little, the best one block by block.
 Search::Found Search::polished(std::vector<Found> found) const {
   Polish polish(problem_, work_, judging_);

@@ -1,5 +1,6 @@
 // How far `auto` is above the cheapest of all plans.
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -15,9 +16,13 @@ namespace {
 
 // The bounds are those of 200 problems: benchmarks/results/planner_exhaustive.md.
 TEST(MakeAutoPlan, IsCloseToTheCheapestOfAllPlans) {
-  constexpr std::uint64_t kProblems = test::kUnderSanitizer ? 2 : 20;
+  // On the first two no structure fits as its program thought.
+  std::vector<std::uint64_t> seeds{139, 173};
+  for (std::uint64_t seed = 0; seed < (test::kUnderSanitizer ? 1 : 20); ++seed) {
+    seeds.push_back(seed);
+  }
   std::vector<double> above;
-  for (std::uint64_t seed = 0; seed < kProblems; ++seed) {
+  for (const std::uint64_t seed : seeds) {
     const Problem problem = test::small_problem(seed);
     const AutoPlan plan = make_auto_plan(problem);
     ASSERT_TRUE(plan.best) << "seed " << seed << ": " << plan.refusal;
