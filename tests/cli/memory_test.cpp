@@ -7,6 +7,7 @@
 #include "longhaul/models/model.h"
 
 #include "small_run.h"
+#include "support/sanitizer.h"
 
 namespace longhaul {
 namespace {
@@ -77,6 +78,7 @@ Bytes planned(const std::string& summary) {
 }
 
 TEST_F(Memory, StaysWithinThePlanAndDoesNotGrowWithSteps) {
+  if (test::kUnderSanitizer) GTEST_SKIP() << "a sanitizer takes memory of its own";
   const std::string on_host = folder_ / "host.yaml";
   test::write_bytes(on_host,
                     "group: all\nupdate: in_next_forward\nweights: {home: host}\n"
