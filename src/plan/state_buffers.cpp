@@ -50,9 +50,10 @@ class StreamOf {
     if (count == 0 && !pieces_.empty()) return;
     const Bytes size{count * size_of(dtype_)};
     StatePiece piece{first, count, emit_.add_buffer(name_, tier, size, true), {}};
-    if (alternates)
-      piece.second =
-          emit_.add_buffer(BufferName{.what = name_, .after = ", second slot"}, tier, size, true);
+    if (alternates) {
+      const BufferName second{.what = name_, .after = ", second slot"};
+      piece.second = emit_.add_buffer(second, tier, size, true);
+    }
     if (alternates && slots_.current == 1) std::swap(piece.buffer, piece.second);
     pieces_.push_back(piece);
   }
