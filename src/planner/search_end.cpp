@@ -131,6 +131,7 @@ Search::Found Search::raced(std::vector<Found> found) const {
   Polish polish(problem_, work_, judging_);
   const Proposal proposal = found.front().proposal;
   std::vector<Polish::Position> field;
+  field.reserve(found.size());
   for (Found& start : found) field.push_back(polish.at(std::move(start.judgement)));
   for (Decisions& outline : outlines(problem_, work_)) {
     outline.rest.chunk = chunk_for(work_);

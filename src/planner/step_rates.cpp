@@ -25,8 +25,9 @@ double per_byte(const CostModel& model, Lane lane) {
 // Seconds of a node with all of its gradients wanted.
 double seconds_of(const CostModel& model, const ModelGraph& graph, std::size_t n, OpKind kind) {
   Op op{.kind = kind, .node = make_id<NodeId>(n)};
-  for (std::size_t i = 0; i < graph.nodes[n].inputs.size(); ++i)
+  for (std::size_t i = 0; i < graph.nodes[n].inputs.size(); ++i) {
     op.writes.push_back(some(Bytes{1}));
+  }
   return model(op).alone.value;
 }
 
