@@ -244,8 +244,9 @@ std::string advice_on_drift(const RunPlan& plan,
   if (prediction.mispredicted() == Lane::kCompute && !plan.problem.measured.nodes.empty()) {
     return "`longhaul profile RUN.yaml` measures the model's nodes again";
   }
-  if (plan.is_assumed)
+  if (plan.is_assumed) {
     return "figures of the machine are assumed, `longhaul profile` measures them";
+  }
   return concat("`longhaul profile` measures the machine again (now ", plan.machine, ")");
 }
 
