@@ -62,6 +62,7 @@ Problem make_problem(const RunConfig& config,
   problem.clips = config.training.max_grad_norm.has_value() ||
                   config.training.on_nonfinite == OnNonfinite::kSkip;
   problem.clip_share = usual_clip_share(problem.graph);
+  problem.write_price = config.limits.write_price;
   problem.machine = machine;
   problem.rules.sequence = shape.positions;
   if (config.device.threads) {

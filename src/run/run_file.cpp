@@ -12,7 +12,7 @@ namespace longhaul {
 namespace {
 
 // Keys that may change between a run and its resumption, because no number depends on them.
-constexpr std::array<std::string_view, 14> kChangeable{"model",
+constexpr std::array<std::string_view, 15> kChangeable{"model",
                                                        "output",
                                                        "data.on_bad_sample",
                                                        "training.eval_every",
@@ -25,7 +25,8 @@ constexpr std::array<std::string_view, 14> kChangeable{"model",
                                                        "hardware",
                                                        "plan",
                                                        "device.threads",
-                                                       "limits.host_memory"};
+                                                       "limits.host_memory",
+                                                       "limits.write_price"};
 
 // The checks that take two keys, each reported where the second one stands.
 class CrossChecks {

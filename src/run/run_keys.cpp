@@ -333,6 +333,12 @@ void add_machine_keys(Keys& keys) {
       [](RunConfig & c) -> auto& { return c.limits.disk; },
       disks_value(),
       "Folders for what a plan keeps on disk, one per disk, and the most that may be taken there.");
+  keys.add(
+      "limits.write_price",
+      [](RunConfig & c) -> auto& { return c.limits.write_price; },
+      number_value({0.0, 1e6}),
+      "Seconds of a step that plan: auto gives to spare a GB written to disk, so that the drive "
+      "lasts; 0 writes for every last gain.");
 }
 
 Keys make_schema(Purpose purpose) {

@@ -89,6 +89,7 @@ struct DiskLimit {
 struct LimitsConfig {
   std::optional<Bytes> host_memory;  // auto: what the machine has
   std::vector<DiskLimit> disk;       // none: a plan cannot use the disk
+  double write_price = 0.1;          // seconds of a step that a GB written to disk counts for
 };
 
 struct RunConfig {
