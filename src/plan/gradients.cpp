@@ -50,10 +50,13 @@ Operand Gradients::slot_of(const Operand& array, TensorId parameter, DType dtype
 
 Operand& Gradients::gradients(Operand& array, BlockId block, Tier tier) {
   if (array.exists()) return array;
-  const StatePiece& pending = pass_.states.pending_gradients[block.index()];
-  const bool is_whole = pending.buffer.exists() && pending.count == layout(block).trainable;
-  if (is_whole && how(block).gradients == tier) return array = emit_.whole(pending.buffer);
-  const Bytes size{layout(block).trainable * size_of(transport_)};
+  const std::vector<StatePiece>& pending = pass_.states.pending_gradients[block.index()];
+  const std::int64_t count = layout(block).trainable;
+  const bool is_whole = pending.size() == 1 && pending.front().count == count;
+  if (is_whole && emit_.schedule()[pending.front().buffer].tier == tier) {
+    return array = emit_.whole(pending.front().buffer);
+  }
+  const Bytes size{count * size_of(transport_)};
   return array = emit_.whole(emit_.add_buffer(
              BufferName{.before = "gradients of ", .what = graph_[block].name}, tier, size));
 }

@@ -118,6 +118,7 @@ class Gradients {
                   std::int64_t end,
                   const std::vector<OpId>& after);
   void hold(BlockId block);
+  void send_on(const Operand& array, std::int64_t first, const Operand& to);
 
   const ModelGraph& graph_;
   const StateFormat& format_;

@@ -74,18 +74,26 @@ void Gradients::hold(BlockId block) {
   const std::int64_t end = layout(block).trainable;
   if (first == end) return;
   const Operand here = at_once(block);
-  const StatePiece& pending = pass_.states.pending_gradients[block.index()];
-  const bool is_there =
-      how(block).gradients != Tier::kDisk && (pending.count == 0 || pending.buffer == here.buffer);
-  if (is_there) {
+  const std::vector<StatePiece>& pending = pass_.states.pending_gradients[block.index()];
+  for (const StatePiece& piece : pending) {
+    if (piece.buffer != here.buffer) send_on(here, piece.first, emit_.whole(piece.buffer));
+  }
+  if (!pending.empty()) return;
+  if (how(block).gradients != Tier::kDisk) {
     state.held = elements(here, first, end - first);
     return;
   }
   Operand all;
-  state.held = pending.count > 0 ? emit_.whole(pending.buffer) : gradients(all, block, Tier::kDisk);
-  for (std::int64_t at = first; at < end; at += plan_.chunk) {
-    const std::int64_t count = std::min(plan_.chunk, end - at);
-    emit_.copy(elements(here, at, count), elements(state.held, at - first, count));
+  state.held = gradients(all, block, Tier::kDisk);
+  send_on(here, first, state.held);
+}
+
+// From element `first` of an array on, as much as `to` holds.
+void Gradients::send_on(const Operand& array, std::int64_t first, const Operand& to) {
+  const std::int64_t all = to.size.count / size_of(transport_);
+  for (std::int64_t at = 0; at < all; at += plan_.chunk) {
+    const std::int64_t count = std::min(plan_.chunk, all - at);
+    emit_.copy(elements(array, first + at, count), elements(to, at, count));
   }
 }
 

@@ -26,7 +26,8 @@ Lowering::Lowering(const ModelGraph& graph,
       gradients_(graph, format, plan, shape_, pass_, emit_),
       updates_(graph, format, plan, pass_, emit_),
       gradient_inputs_(gradient_inputs(graph)),
-      d_(graph, shape_) {}
+      d_(graph, shape_),
+      is_begun_(graph.blocks.size()) {}
 
 LoweredPass& Lowering::with_states(const PassStart& start) {
   constexpr std::size_t kOpsOfANode = 6;  // and buffers: what most plans stay below
@@ -74,17 +75,15 @@ void Lowering::add_records() {
 LoweredPass Lowering::train() {
   add_records();
   if (plan_.updates_in_backward()) at_once_ = updates_.prepare();
-  std::vector<bool> is_updated(graph_.blocks.size(), false);
-  residency_.before_use = [&](BlockId block) {
-    if (is_updated[block.index()]) return;
-    is_updated[block.index()] = true;
-    update_pending(block);
-  };
+  residency_.before_use = [this](BlockId block) { update_pending(block); };
+  if (plan_.order == UpdateOrder::kOptimized) {
+    residency_.a_turn_before_use = [this](BlockId block) { begin_pending(block); };
+  }
   const auto visits = training_visits(graph_.blocks.size(), shape_.micro_batches, plan_.group);
   residency_.begin(visits);
   for (std::size_t v = 0; v < visits.size(); ++v) {
     residency_.begin_visit(v);
-    update_due();
+    update_due(visits_left_in_turn(visits, v));
     if (visits[v].is_backward) {
       backward(visits[v]);
     } else {
@@ -93,28 +92,43 @@ LoweredPass Lowering::train() {
     finish_blocks();
     residency_.end_visit(v);
   }
-  update_due();
+  update_due(1);
   end_step();
   return std::move(pass_);
 }
 
-void Lowering::update_pending(BlockId block) {
+void Lowering::begin_pending(BlockId block) {
   const Pending pending = pass_.start.found.pending;
-  if (pending == Pending::kNothing || !gradients_.is_trained(block)) return;
-  const StatePiece& gradient = pass_.states.pending_gradients[block.index()];
+  if (is_begun_[block.index()] || pending == Pending::kNothing) return;
+  is_begun_[block.index()] = true;
+  if (!gradients_.is_trained(block)) return;
   const std::int64_t end = pass_.states.layouts[block.index()].trainable;
   const std::int64_t first =
       pending == Pending::kRedo ? 0 : first_deferred(plan_, plan_.of(graph_[block]), end);
-  if (first == end) return;
-  const Bytes skipped{(first - gradient.first) * size_of(format_.transport())};
-  const Operand whole = emit_.whole(gradient.buffer);
-  updates_.add({.block = block,
-                .first = first,
-                .end = end,
-                .gradient = {whole.buffer, skipped, whole.size - skipped},
-                .scalars = emit_.whole(pass_.states.pending_scalars),
-                .weights = {},
-                .norm = {}});
+  for (const StatePiece& piece : pass_.states.pending_gradients[block.index()]) {
+    const std::int64_t from = std::max(first, piece.first);
+    const std::int64_t until = piece.first + piece.count;
+    if (from >= until) continue;
+    const Bytes skipped{(from - piece.first) * size_of(format_.transport())};
+    const Operand whole = emit_.whole(piece.buffer);
+    const Update update{.block = block,
+                        .first = from,
+                        .end = until,
+                        .gradient = {whole.buffer, skipped, whole.size - skipped},
+                        .scalars = emit_.whole(pass_.states.pending_scalars),
+                        .weights = {},
+                        .norm = {}};
+    due_.push_back({update, true, from});
+  }
+}
+
+// All of a block that the step before left.
+void Lowering::update_pending(BlockId block) {
+  begin_pending(block);
+  for (DueUpdate& due : due_) {
+    if (due.is_left && due.update.block == block) advance(due, 1);
+  }
+  updates_.send_home();
 }
 
 // Blocks whose last gradient was written in this visit.
@@ -126,27 +140,37 @@ void Lowering::finish_blocks() {
                       is_bounded ? std::vector<OpId>{updated_[earlier - kGradientsInFlight]}
                                  : std::vector<OpId>{});
     finished_.push_back(block);
-    if (plan_.updates_in_backward()) due_.push_back(block);
+    if (plan_.updates_in_backward()) due_.push_back({.update = update_at_once(block)});
   }
   complete_.clear();
 }
 
-// Updates in backward, after the fetches of the next visit: on the lanes that both use, what the
-// device waits for goes first.
-void Lowering::update_due() {
-  for (const BlockId block : due_) {
-    const std::int64_t trainable = pass_.states.layouts[block.index()].trainable;
-    updates_.add(
-        {.block = block,
-         .end = first_deferred(plan_, plan_.of(graph_[block]), trainable),
-         .gradient = gradients_.at_once(block),
-         .scalars = at_once_,
-         .weights = residency_.weights_on_host(block),
-         .norm = gradients_.is_measured_by_update(block) ? gradients_.norm(block) : Operand{},
-         .is_speculative = plan_.update == UpdateTime::kSpeculative});
-    updated_.push_back(updates_.last());
-  }
-  due_.clear();
+Update Lowering::update_at_once(BlockId block) {
+  const std::int64_t trainable = pass_.states.layouts[block.index()].trainable;
+  return {.block = block,
+          .end = first_deferred(plan_, plan_.of(graph_[block]), trainable),
+          .gradient = gradients_.at_once(block),
+          .scalars = at_once_,
+          .weights = residency_.weights_on_host(block),
+          .norm = gradients_.is_measured_by_update(block) ? gradients_.norm(block) : Operand{},
+          .is_speculative = plan_.update == UpdateTime::kSpeculative};
+}
+
+// After the fetches of a visit: on the lanes that both use, what the device waits for goes first.
+// An update is spread over the visits of a turn, or else its states would stand before what the
+// second of them fetches.
+void Lowering::update_due(std::int64_t visits_left) {
+  const bool spreads = plan_.order == UpdateOrder::kOptimized;
+  for (DueUpdate& due : due_) advance(due, spreads ? visits_left : 1);
+  std::erase_if(due_, [](const DueUpdate& due) { return due.next == due.update.end; });
+}
+
+void Lowering::advance(DueUpdate& due, std::int64_t visits_left) {
+  const std::int64_t left = due.update.end - due.next;
+  if (left == 0) return;
+  const std::int64_t until = due.next + (left + visits_left - 1) / visits_left;
+  due.next = updates_.add(due.update, due.next, until);
+  if (due.next == due.update.end && !due.is_left) updated_.push_back(updates_.last());
 }
 
 void Lowering::end_step() {
@@ -157,8 +181,13 @@ void Lowering::end_step() {
     if (gradients_.is_trained(block)) norms.push_back(gradients_.norm(block));
   }
   const Operand scalars = updates_.clip(norms);
-  if (plan_.update != UpdateTime::kAfterBackward) return;
-  std::sort(finished_.begin(), finished_.end());  // the order of the next forward
+  if (plan_.update == UpdateTime::kAfterBackward) update_finished(scalars);
+  updates_.send_home();
+}
+
+// After backward, in the order of the next forward.
+void Lowering::update_finished(const Operand& scalars) {
+  std::sort(finished_.begin(), finished_.end());
   for (const BlockId block : finished_) {
     updates_.add({.block = block,
                   .end = pass_.states.layouts[block.index()].trainable,

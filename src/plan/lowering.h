@@ -35,6 +35,11 @@ class Lowering {
  private:
   // Gradients that have left the device and wait for an update in backward, in blocks.
   static constexpr std::size_t kGradientsInFlight = 2;
+  struct DueUpdate {
+    Update update;
+    bool is_left = false;  // by the step before
+    std::int64_t next = 0;  // the first element that is not emitted yet; `update.first` at first
+  };
   using Targets = std::vector<TensorId>;  // per input of a node: where a gradient goes, or none
 
   LoweredPass& with_states(const PassStart& start);
@@ -79,11 +84,15 @@ class Lowering {
              const ElementRange& part = {});
 
   // --- end of blocks and of the step
-  // The updates of the step before that are left to this pass: all of a block's, once.
+  // What the step before left of a block's update becomes due, once.
+  void begin_pending(BlockId block);
   void update_pending(BlockId block);
+  Update update_at_once(BlockId block);
   void finish_blocks();
-  void update_due();
+  void update_due(std::int64_t visits_left);
+  void advance(DueUpdate& due, std::int64_t visits_left);
   void end_step();
+  void update_finished(const Operand& scalars);
 
   const ModelGraph& graph_;
   const StateFormat& format_;
@@ -104,7 +113,8 @@ class Lowering {
   Operand losses_;                        // device, StepResults: the sum of losses
   std::vector<BlockId> complete_;         // in this visit, in order
   std::vector<BlockId> finished_;         // whose gradients are complete
-  std::vector<BlockId> due_;              // finished, to be updated in backward
+  std::vector<bool> is_begun_;            // [block]: see begin_pending
+  std::vector<DueUpdate> due_;            // in backward, or left by the step before
   Operand at_once_;                       // scalars of updates in backward
   std::vector<OpId> updated_;             // per update in backward: its last op
 };

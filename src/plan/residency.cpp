@@ -194,6 +194,8 @@ void Residency::begin_visit(std::size_t visit) {
       if (!place.device.exists()) fetch(place, key, release);
     }
   }
+  if (!a_turn_before_use || last_turn + 2 >= turn_weights_.size()) return;
+  for (const BlockId block : turn_weights_[last_turn + 2]) a_turn_before_use(block);
 }
 
 // A visit's ops wait until what left the device before its window has left, and copies to the host
@@ -247,6 +249,12 @@ bool Residency::leaves(const Place& place, std::size_t visit) const {
   return next != place.uses.end() && *next > visit + static_cast<std::size_t>(plan_.saved_window);
 }
 
+// Beyond the window: what goes on to disk comes back from the host then.
+bool Residency::is_read_again_in_forward(const Place& place) const {
+  const auto next = std::upper_bound(place.uses.begin(), place.uses.end(), now_);
+  return leaves(place, now_) && !visits_[*next].is_backward;
+}
+
 void Residency::produced(TensorId tensor, int micro_batch) {
   Place& place = places_(tensor, micro_batch);
   if (place.is_sent || place.uses.empty()) return;
@@ -270,7 +278,7 @@ void Residency::send(Place& place, const Key& key) {
   name.after = " on disk";
   place.disk = emit_.whole(emit_.add_buffer(name, Tier::kDisk, size));
   emit_.copy(place.host, place.disk);
-  place.host = {};
+  if (!is_read_again_in_forward(place)) place.host = {};
 }
 
 void Residency::fetch(Place& place, const Key& key, const std::vector<OpId>& after) {
@@ -285,6 +293,7 @@ void Residency::fetch(Place& place, const Key& key, const std::vector<OpId>& aft
   name.after = ", fetched";
   place.device = emit_.whole(emit_.add_buffer(name, Tier::kDevice, from.size));
   emit_.copy(from, place.device, after);
+  if (place.disk.exists()) place.host = {};
 }
 
 // --- within a visit

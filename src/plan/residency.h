@@ -54,6 +54,8 @@ class Residency {
 
   // Called before the weights of a block are used or fetched: whoever must change them first.
   std::function<void(BlockId)> before_use;
+  // Called a turn before the weights of a block are fetched, after the fetches of a visit.
+  std::function<void(BlockId)> a_turn_before_use;
 
   // What backward of a visit runs again, in order.
   const std::vector<NodeId>& recomputed(const Visit& visit) { return again(visit).nodes; }
@@ -91,6 +93,7 @@ class Residency {
   void hold_lanes(std::size_t visit);
   bool is_permanent(BlockId block) const;
   bool leaves(const Place& place, std::size_t visit) const;
+  bool is_read_again_in_forward(const Place& place) const;
   void drop_if_due(const Key& key, std::size_t visit);
   void send(Place& place, const Key& key);
   void fetch(Place& place, const Key& key, const std::vector<OpId>& after);

@@ -22,20 +22,30 @@ Slots slots_of(const Plan& plan, const BlockPlan& how, std::int64_t trainable, i
   return {is_speculative ? first_deferred(plan, how, trainable) : 0, current};
 }
 
+std::int64_t in_ram_of(const StateHome& home, std::int64_t elements) {
+  if (home.tier != Tier::kDisk) return home.tier == Tier::kHost ? elements : 0;
+  const auto wanted = static_cast<std::int64_t>(static_cast<double>(elements) * home.ram_share);
+  return std::min(elements, round_up(wanted, kShareElements));
+}
+
 class StreamOf {
  public:
   StreamOf(std::string name, DType dtype, const Slots& slots, Emitter& emit)
       : name_(std::move(name)), dtype_(dtype), slots_(slots), emit_(emit) {}
 
-  // The pieces of a stream of so many elements.
-  std::vector<StatePiece> at(const StateHome& home, std::int64_t elements) {
+  // The pieces of a stream of so many elements. Those in RAM are the first ones, at most `first` of
+  // them, and the last ones.
+  std::vector<StatePiece> at(const StateHome& home, std::int64_t elements, std::int64_t first) {
     if (home.tier != Tier::kDisk) {
       add(home.tier, 0, elements);
     } else {
-      const auto wanted = static_cast<std::int64_t>(static_cast<double>(elements) * home.ram_share);
-      const std::int64_t in_ram = std::min(elements, round_up(wanted, kShareElements));
-      if (in_ram > 0) add(Tier::kHost, 0, in_ram);
-      add(Tier::kDisk, in_ram, elements - in_ram);
+      const std::int64_t in_ram = in_ram_of(home, elements);
+      first = std::min(first, in_ram);
+      const std::int64_t end = first + round_up(elements - in_ram, kShareElements);
+      const std::int64_t last = std::min(elements, end);
+      if (first > 0) add(Tier::kHost, 0, first);
+      add(Tier::kDisk, first, last - first);
+      if (last < elements) add(Tier::kHost, last, elements - last);
     }
     return std::move(pieces_);
   }
@@ -65,7 +75,8 @@ class StreamOf {
   std::vector<StatePiece> pieces_;
 };
 
-// The streams of a block. What the device computes with stays in one piece.
+// The streams of a block. What the device computes with stays in one piece. Weights in RAM are those
+// of states in RAM; of the others the last ones, which updates in the next forward find there.
 std::vector<std::vector<StatePiece>> add_streams(const Block& block,
                                                  const BlockPlan& how,
                                                  const BlockLayout& layout,
@@ -74,33 +85,43 @@ std::vector<std::vector<StatePiece>> add_streams(const Block& block,
                                                  Emitter& emit) {
   Slots weights = slots;
   if (slots.end > 0 && how.weights.tier == Tier::kDevice) weights.end = layout.elements;
+  const std::int64_t with_states = in_ram_of(how.states, layout.trainable);
   std::vector<std::vector<StatePiece>> streams;
   for (const StateStream& stream : format.streams) {
     const bool is_weight = streams.empty();
     StreamOf pieces(
         concat(stream.name, " of ", block.name), stream.dtype, is_weight ? weights : slots, emit);
-    streams.push_back(is_weight ? pieces.at(how.weights, layout.elements)
-                                : pieces.at(how.states, layout.trainable));
+    streams.push_back(is_weight ? pieces.at(how.weights, layout.elements, with_states)
+                                : pieces.at(how.states, layout.trainable, with_states));
   }
   return streams;
 }
 
-// The elements whose gradient is kept after a step.
-StatePiece add_pending(const Block& block,
-                       const BlockPlan& how,
-                       const Plan& plan,
-                       std::int64_t trainable,
-                       DType dtype,
-                       Emitter& emit) {
-  const bool is_whole = plan.update == UpdateTime::kSpeculative;
-  const std::int64_t first = is_whole ? 0 : first_deferred(plan, how, trainable);
-  StatePiece piece{first, trainable - first, {}, {}};
-  if (piece.count == 0) return piece;
-  piece.buffer = emit.add_buffer(BufferName{.before = "pending gradients of ", .what = block.name},
-                                 how.gradients,
-                                 Bytes{piece.count * size_of(dtype)},
-                                 true);
-  return piece;
+// The elements whose gradient is kept after a step. With speculation and gradients on disk, those
+// that the next forward reads in any case wait on the host.
+std::vector<StatePiece> add_pending(const Block& block,
+                                    const BlockPlan& how,
+                                    const Plan& plan,
+                                    std::int64_t trainable,
+                                    DType dtype,
+                                    Emitter& emit) {
+  const std::int64_t deferred = first_deferred(plan, how, trainable);
+  std::vector<StatePiece> pieces;
+  const auto add = [&](Tier tier, std::int64_t first, std::int64_t end) {
+    if (first == end) return;
+    const BufferName name{.before = "pending gradients of ", .what = block.name};
+    const Bytes size{(end - first) * size_of(dtype)};
+    pieces.push_back({first, end - first, emit.add_buffer(name, tier, size, true), {}});
+  };
+  if (plan.update != UpdateTime::kSpeculative) {
+    add(how.gradients, deferred, trainable);
+  } else if (how.gradients != Tier::kDisk) {
+    add(how.gradients, 0, trainable);
+  } else {
+    add(Tier::kDisk, 0, deferred);
+    add(Tier::kHost, deferred, trainable);
+  }
+  return pieces;
 }
 
 const StatePiece& piece_with(const std::vector<StatePiece>& pieces, std::int64_t element) {
@@ -146,7 +167,7 @@ StateBuffers add_state_buffers(const ModelGraph& graph,
             : BufferId{});
     states.pending_gradients.push_back(
         add_pending(block, how, plan, trainable, format.transport(), emit));
-    is_pending = is_pending || states.pending_gradients.back().count > 0;
+    is_pending = is_pending || !states.pending_gradients.back().empty();
   }
   for (std::size_t t = 0; t < graph.tensors.size(); ++t) {
     const Tensor& tensor = graph.tensors[t];

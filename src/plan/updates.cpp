@@ -114,9 +114,9 @@ OpId Updates::take_home(const Operand& from, const Operand& home, std::size_t st
 
 // --- a block
 
-void Updates::add(const Update& update) {
+std::int64_t Updates::add(const Update& update, std::int64_t first, std::int64_t until) {
   const auto& streams = pass_.states.streams[update.block.index()];
-  for (std::int64_t first = update.first; first < update.end;) {
+  while (first < until) {
     std::int64_t count = std::min(plan_.chunk, update.end - first);
     for (std::size_t s = 0; s < streams.size(); ++s) {
       const DType dtype = format_.streams[s].dtype;
@@ -125,6 +125,7 @@ void Updates::add(const Update& update) {
     last_ = update_chunk(update, {first, count});
     first += count;
   }
+  return first;
 }
 
 Updates::Range Updates::range_of(const Update& update,
@@ -185,12 +186,21 @@ OpId Updates::update_chunk(const Update& update, const Chunk& chunk) {
     const Operand target = part(emit_.whole(copy), chunk.first, chunk.count, format_.weight());
     emit_.copy(ranges[0].here, target);
   }
+  if (is_late_home()) send_home();
   for (std::size_t s = 0; s < ranges.size(); ++s) {
-    if (ranges[s].here.buffer != ranges[s].home.buffer) {
+    if (ranges[s].here.buffer == ranges[s].home.buffer) continue;
+    if (is_late_home()) {
+      homeward_.push_back({ranges[s].here, ranges[s].home, s});
+    } else {
       last = take_home(ranges[s].here, ranges[s].home, s);
     }
   }
   return last;
+}
+
+void Updates::send_home() {
+  for (const Homeward& one : homeward_) take_home(one.here, one.home, one.stream);
+  homeward_.clear();
 }
 
 }  // namespace longhaul

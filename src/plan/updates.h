@@ -36,7 +36,11 @@ class Updates {
   Operand prepare();
   // The norm and the scalars, from the partial sums of every block. Ends the step's results.
   Operand clip(const std::vector<Operand>& norms);
-  void add(const Update& update);
+  void add(const Update& update) { add(update, update.first, update.end); }
+  // Its chunks that begin in [first, until). Returns where the next one begins.
+  std::int64_t add(const Update& update, std::int64_t first, std::int64_t until);
+  // What was updated and has not gone home goes now: before it is read there, and at the end.
+  void send_home();
 
   // The end of the chunk updated last.
   OpId last() const { return last_; }
@@ -60,6 +64,9 @@ class Updates {
                  const std::vector<OpId>& after);
   // Brings a range to the tier of the update: where it is, or a copy in a staging slot.
   Operand bring(const Operand& from, Tier to, std::size_t stream, const std::vector<OpId>& after);
+  // Lanes are FIFO: what goes home would hold up all that leaves the device while its chunk is read
+  // and updated. It goes after the next chunk's reads instead.
+  bool is_late_home() const { return plan_.order == UpdateOrder::kOptimized; }
   OpId take_home(const Operand& from, const Operand& home, std::size_t stream);
   Ring& ring(std::size_t stream, Tier tier);
 
@@ -71,6 +78,12 @@ class Updates {
   std::array<std::vector<Ring>, 2> rings_;  // [tier][stream; the gradient's is the last]
   std::vector<std::pair<BufferId, Operand>> uploaded_;
   OpId last_;  // the end of the chunk before
+  struct Homeward {
+    Operand here;
+    Operand home;
+    std::size_t stream;
+  };
+  std::vector<Homeward> homeward_;  // of the chunk before
 };
 
 }  // namespace longhaul

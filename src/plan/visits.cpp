@@ -27,6 +27,12 @@ std::vector<Visit> training_visits(std::size_t blocks, int micro_batches, int gr
   return visits;
 }
 
+std::int64_t visits_left_in_turn(const std::vector<Visit>& visits, std::size_t visit) {
+  std::int64_t left = 0;
+  for (std::size_t v = visit; v < visits.size() && visits[v].turn == visits[visit].turn; ++v) ++left;
+  return left;
+}
+
 std::vector<Visit> forward_visits(std::size_t blocks, int micro_batches) {
   std::vector<Visit> visits;
   for (std::size_t b = 0; b < blocks; ++b) {

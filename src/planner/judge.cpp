@@ -24,8 +24,8 @@ class Ledger {
       }
     }
     for (const BufferId copy : pass.states.weight_copies) note("copies of weights", copy);
-    for (const StatePiece& held : pass.states.pending_gradients) {
-      note("held gradients", held.buffer);
+    for (const auto& pieces : pass.states.pending_gradients) {
+      for (const StatePiece& held : pieces) note("held gradients", held.buffer);
     }
   }
 
@@ -113,9 +113,9 @@ Trial Judging::simulated(const Plan& plan, double limit) const {
   return trial;
 }
 
-Judgement Judging::placed(Trial trial) const {
+Judgement Judging::placed(Trial trial, const Caps& enough) const {
   Ledger ledger(trial.pass, problem_.format);
-  const PlacedSchedule placed = place(std::move(trial.pass.schedule));
+  const PlacedSchedule placed = place(std::move(trial.pass.schedule), {}, enough);
   return {.plan = std::move(trial.plan),
           .step = trial.step,
           .after_clip = trial.after_clip,
@@ -135,7 +135,7 @@ double Judging::cost_of(const Trial& trial) const {
 
 Judgement judge(const Problem& problem, const Plan& plan) {
   const Judging judging(problem);
-  return judging.placed(judging.simulated(plan));
+  return judging.placed(judging.simulated(plan), kNoBytes);
 }
 
 }  // namespace longhaul

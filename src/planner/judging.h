@@ -33,7 +33,8 @@ class Judging {
 
   // The step after one that clipped is simulated where the other one does not cost `limit` already.
   Trial simulated(const Plan& plan, double limit = std::numeric_limits<double>::infinity()) const;
-  Judgement placed(Trial trial) const;
+  // A tier that takes no more than `enough` is not looked at again: it may take less.
+  Judgement placed(Trial trial, const Caps& enough) const;
 
   // What is minimised: see cost_of(Judgement).
   double cost_of(const Trial& trial) const;

@@ -225,7 +225,7 @@ std::optional<Polish::Outcome> Polish::judge_plan(const Decisions& next) {
     Outcome outcome{0, {above(trial.least), judging_.cost_of(trial)}, trial.least};
     if (outcome.score.above > 0.0 || !is_better(outcome.score)) return outcome;
     ops_ += kPlacing * ops;
-    placed_ = judging_.placed(std::move(trial));
+    placed_ = judging_.placed(std::move(trial), problem_.caps);
     outcome.bytes = placed_->peak;
     outcome.score.above = above(placed_->peak);
     if (outcome.score.above > 0.0) placed_.reset();

@@ -75,9 +75,10 @@ struct Kind {
 
 class StateKinds {
  public:
-  explicit StateKinds(const ProgramAnswer& answer) {
+  StateKinds(const ProgramAnswer& answer, bool is_speculative) {
     for (std::size_t c = 0; c < answer.classes.size(); ++c) {
-      if (answer.shares[c] > kNothing) sums_[key(answer.classes[c])].add(answer, c);
+      if (answer.shares[c] <= kNothing) continue;
+      sums_[key(answer.classes[c])].add(answer.classes[c], answer.shares[c], is_speculative);
     }
   }
 
@@ -85,8 +86,8 @@ class StateKinds {
     std::vector<Kind> kinds;
     for (const auto& [unused, sum] : sums_) {
       Kind kind{sum.plan(), sum.all};
-      const double on_disk = sum.held_disk / std::max(kNothing, sum.held_host + sum.held_disk);
-      const double deferred = std::min(1.0, (sum.held_host + sum.held_disk) / sum.all);
+      const double on_disk = sum.held_on_disk / std::max(kNothing, sum.held);
+      const double deferred = std::min(1.0, sum.deferred / sum.all);
       if (update != UpdateTime::kInNextForward) kind.plan.next_forward_share = deferred;
       const bool is_whole =
           update == UpdateTime::kSpeculative && kind.plan.weights.tier == Tier::kDevice;
@@ -143,18 +144,19 @@ class StateKinds {
     double all = 0.0;
     double weights_in_ram = 0.0;
     double states_in_ram = 0.0;
-    double held_host = 0.0;  // deferred; the gradient waits on the device or the host
-    double held_disk = 0.0;
+    double deferred = 0.0;
+    double held = 0.0;  // the gradient may wait on disk
+    double held_on_disk = 0.0;
 
-    void add(const ProgramAnswer& answer, std::size_t c) {
-      const StateClass& kind = answer.classes[c];
-      const double share = answer.shares[c];
+    void add(const StateClass& kind, double share, bool is_speculative) {
       if (all == 0.0) first = kind;
       all += share;
       if (kind.weights == Tier::kHost) weights_in_ram += share;
       if (kind.states == Tier::kHost) states_in_ram += share;
-      if (!kind.is_deferred) return;
-      (kind.gradients == Tier::kDisk ? held_disk : held_host) += share;
+      if (kind.is_deferred) deferred += share;
+      if (kind.is_deferred == is_speculative) return;
+      held += share;
+      if (kind.gradients == Tier::kDisk) held_on_disk += share;
     }
     StateHome home(Tier tier, double in_ram) const {
       if (tier == Tier::kDevice) return {Tier::kDevice};
@@ -246,7 +248,7 @@ Plan realize(const Problem& problem,
     decisions.saved.push_back(deal_saved(work.units[u], answer.saved[u], micro_batches));
   }
   plan.update = update_of(problem, choice);
-  const std::vector<Kind> kinds = StateKinds(answer).kinds(plan.update);
+  const std::vector<Kind> kinds = StateKinds(answer, choice.is_speculative).kinds(plan.update);
   decisions.blocks = deal_blocks(work, kinds);
   place_embedding(problem, decisions);
   const bool moves_nothing = kinds.size() == 1 && kinds.front().plan.states.tier == Tier::kDevice;

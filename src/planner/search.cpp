@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <tuple>
+#include <utility>
 
 #include "moves.h"
 #include "realize.h"
@@ -154,7 +157,10 @@ std::optional<double> Search::merged_bound() const {
   for (choice.passes = 1; choice.passes <= all; ++choice.passes) {
     if (all % choice.passes != 0) continue;
     std::vector<ProgramChoice> times;
-    add_times(choice, times);
+    for (const Tier sums : {Tier::kDevice, Tier::kHost}) {
+      choice.accumulators = sums;
+      add_times(choice, times);
+    }
     for (const ProgramChoice& each : times) {
       const auto answer = solve_step(problem_, work_, rates_, each);
       if (answer && (!least || answer->seconds < *least)) least = answer->seconds;
@@ -198,7 +204,7 @@ std::optional<Search::Found> Search::realize_within_caps(Proposal proposal, doub
     const bool is_better = judging_.cost_of(trial) < bound;
     if (!is_better && (best || !may_fit)) break;
     if (may_fit && is_better) {
-      Judgement judgement = judging_.placed(std::move(trial));
+      Judgement judgement = judging_.placed(std::move(trial), problem_.caps);
       ++placements;
       peaks = judgement.peak;
       if (judgement.fits(problem_.caps)) {
@@ -278,17 +284,44 @@ std::optional<Search::Found> Search::best() const {
   return improved(std::move(found));
 }
 
+// What schedules of a kind take over their programs, as far as some were made.
+class Search::Experience {
+ public:
+  double cost(const Proposal& proposal) const {
+    const auto found = ratios_.find(kind(proposal.choice));
+    return found != ratios_.end() ? found->second * proposal.answer.cost : Search::cost(proposal);
+  }
+  void add(const Proposal& proposal, double cost) {
+    ratios_[kind(proposal.choice)] = cost / proposal.answer.cost;
+  }
+
+ private:
+  using Kind = std::tuple<int, int, int, bool>;
+  static Kind kind(const ProgramChoice& choice) {
+    return {choice.passes, choice.weight_window, choice.saved_window, choice.is_speculative};
+  }
+  std::map<Kind, double> ratios_;
+};
+
 // The best few of the structures that were looked at, the cheapest first.
-std::vector<Search::Found> Search::realized(const std::vector<Proposal>& all) const {
+std::vector<Search::Found> Search::realized(std::vector<Proposal> all) const {
   std::vector<Found> found;
+  Experience experience;
   double least = kNoLimit;
-  for (const Proposal& proposal : all) {
-    const bool is_hopeless = proposal.answer.cost >= least;
-    if (!found.empty() && (is_hopeless || !has_time_left())) break;
-    std::optional<Found> next = realize_within_caps(proposal, kWorthRefining * least);
-    if (!next) continue;
-    least = std::min(least, cost_of(problem_, next->judgement));
-    found.push_back(std::move(*next));
+  while (!all.empty() && (found.empty() || has_time_left())) {
+    const auto next = std::min_element(all.begin(), all.end(), [&](const auto& a, const auto& b) {
+      return experience.cost(a) < experience.cost(b);
+    });
+    const Proposal proposal = std::move(*next);
+    all.erase(next);
+    if (experience.cost(proposal) >= kWorthRefining * least) break;
+    if (proposal.answer.cost >= least) continue;
+    std::optional<Found> made = realize_within_caps(proposal, kWorthRefining * least);
+    if (!made) continue;
+    const double cost = cost_of(problem_, made->judgement);
+    experience.add(made->proposal, cost);
+    least = std::min(least, cost);
+    found.push_back(std::move(*made));
   }
   sort(found);
   found.resize(std::min(found.size(), kRefined));

@@ -69,7 +69,8 @@ class Search {
   bool may_win(const Plan& plan, double least) const;
   std::optional<Found> try_plan(const Plan& plan, const Proposal& origin, double limit) const;
   Found refine(Found start) const;
-  std::vector<Found> realized(const std::vector<Proposal>& all) const;
+  class Experience;
+  std::vector<Found> realized(std::vector<Proposal> all) const;
   void sort(std::vector<Found>& found) const;
   Found polished(std::vector<Found> found) const;
   Found raced(std::vector<Found> found) const;

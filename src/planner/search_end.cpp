@@ -94,7 +94,7 @@ std::optional<Search::Found> Search::try_plan(const Plan& plan,
     Trial trial = judging_.simulated(plan, limit);
     judged_ops_ += trial.ops;
     if (!trial.may_fit(problem_.caps) || judging_.cost_of(trial) >= limit) return std::nullopt;
-    Judgement judgement = judging_.placed(std::move(trial));
+    Judgement judgement = judging_.placed(std::move(trial), problem_.caps);
     if (!judgement.fits(problem_.caps)) return std::nullopt;
     return Found{std::move(judgement), origin};
   } catch (const ConfigError&) {  // what the program's plans never are

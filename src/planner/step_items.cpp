@@ -152,14 +152,15 @@ void StepItems::add_times(StateClass kind, std::vector<StateClass>& all) const {
   const bool may_stay = in_ram || !choice_.defers_from_ram;
   const bool may_wait = !runs_in_backward || !in_ram || choice_.defers_from_ram;
   if (sums_on(Tier::kHost) && kind.gradients == Tier::kDevice) kind.gradients = Tier::kHost;
-  if (runs_in_backward && may_stay) all.push_back(kind);
-  if (!may_wait) return;
-  kind.is_deferred = true;
-  all.push_back(kind);
-  if (kind.gradients == Tier::kHost && choice_.uses_disk) {
-    kind.gradients = Tier::kDisk;
+  const auto add = [&](bool keeps_gradient) {
     all.push_back(kind);
-  }
+    if (!keeps_gradient || kind.gradients != Tier::kHost || !choice_.uses_disk) return;
+    all.push_back(kind);
+    all.back().gradients = Tier::kDisk;
+  };
+  if (runs_in_backward && may_stay) add(choice_.is_speculative);
+  kind.is_deferred = true;
+  if (may_wait) add(!choice_.is_speculative);
 }
 
 Item StepItems::states(const StateClass& kind) const {
@@ -298,7 +299,6 @@ Item StepItems::inputs(SavedAction action) const {
     if (action != SavedAction::kKeep && group_ > choice_.saved_window + 1) {
       Load again;
       again.to_device = work_.input_bytes;
-      if (action == SavedAction::kDisk) again.disk_read = work_.input_bytes;
       item.loads[kForwardPhase] += again * group_;
       item.loads[kMiddle] += again * ((passes_ - 1) * group_);
     }

@@ -25,21 +25,20 @@ std::size_t index_of(Tier tier) {
 class TierPlacement {
  public:
   TierPlacement(const std::vector<Life>& lives, std::size_t ops, Bytes floor)
-      : lives_(lives), floor_(floor), seen_(lives.size(), false), periods_(ops / kPeriod + 1) {}
+      : lives_(lives), floor_(floor), alive_(ops / kPeriod + 1), beginning_(ops / kPeriod + 1) {}
 
   // The lowest offset at which `buffer` meets nobody alive at the same time.
   Bytes place(std::size_t buffer, Bytes size, const Span& span) {
-    std::size_t work = 0;
-    for (std::size_t p = span.first / kPeriod; p <= span.last / kPeriod; ++p) {
-      work += periods_[p].size();
-    }
-    const Bytes offset =
-        work >= placed_.size() ? lowest_of_long(buffer, size) : lowest_of_short(buffer, size, span);
+    const std::size_t first = span.first / kPeriod;
+    const std::size_t last = span.last / kPeriod;
+    std::size_t work = alive_[first].size();
+    for (std::size_t p = first + 1; p <= last; ++p) work += beginning_[p].size();
+    const Bytes offset = 12 * work >= placed_.size() ? lowest_of_long(buffer, size)
+                                                : lowest_of_short(buffer, size, first, last);
     const auto entry = static_cast<std::uint32_t>(placed_.size());
     placed_.push_back({buffer, offset, offset + size});
-    for (std::size_t p = span.first / kPeriod; p <= span.last / kPeriod; ++p) {
-      periods_[p].push_back(entry);
-    }
+    beginning_[first].push_back(entry);
+    for (std::size_t p = first; p <= last; ++p) alive_[p].push_back(entry);
     return offset;
   }
 
@@ -74,8 +73,10 @@ class TierPlacement {
   }
 
   // Those of the same periods that live meanwhile.
-  Bytes lowest_of_short(std::size_t buffer, Bytes size, const Span& span) {
-    find_neighbours(buffer, span);
+  Bytes lowest_of_short(std::size_t buffer, Bytes size, std::size_t first, std::size_t last) {
+    neighbours_.clear();
+    find_neighbours(buffer, alive_[first]);
+    for (std::size_t p = first + 1; p <= last; ++p) find_neighbours(buffer, beginning_[p]);
     std::sort(neighbours_.begin(), neighbours_.end());
     Bytes offset = floor_;
     for (const Placed& other : neighbours_) {
@@ -85,19 +86,11 @@ class TierPlacement {
     return offset;
   }
 
-  void find_neighbours(std::size_t buffer, const Span& span) {
-    neighbours_.clear();
-    for (std::size_t p = span.first / kPeriod; p <= span.last / kPeriod; ++p) {
-      for (const std::uint32_t entry : periods_[p]) {
-        const Placed& other = placed_[entry];
-        if (seen_[other.buffer]) continue;
-        seen_[other.buffer] = true;
-        considered_.push_back(other.buffer);
-        if (!may_share(lives_[buffer], lives_[other.buffer])) neighbours_.push_back(other);
-      }
+  void find_neighbours(std::size_t buffer, const std::vector<std::uint32_t>& entries) {
+    for (const std::uint32_t entry : entries) {
+      const Placed& other = placed_[entry];
+      if (!may_share(lives_[buffer], lives_[other.buffer])) neighbours_.push_back(other);
     }
-    for (const std::size_t other : considered_) seen_[other] = false;
-    considered_.clear();
   }
 
   const std::vector<Life>& lives_;
@@ -105,9 +98,9 @@ class TierPlacement {
   std::vector<Placed> placed_;
   std::vector<Placed> sorted_;  // the first of placed_, by offset
   std::vector<Placed> neighbours_;
-  std::vector<bool> seen_;
-  std::vector<std::size_t> considered_;
-  std::vector<std::vector<std::uint32_t>> periods_;  // by ops: entries of placed_
+  // By periods of ops: entries of placed_ that live then, and that begin then.
+  std::vector<std::vector<std::uint32_t>> alive_;
+  std::vector<std::vector<std::uint32_t>> beginning_;
 };
 
 Bytes aligned(Bytes size, Tier tier) {
@@ -234,7 +227,7 @@ std::array<Bytes, kTierCount> least_peak(const Schedule& schedule) {
   return peak;
 }
 
-PlacedSchedule place(Schedule schedule, const Caps& caps) {
+PlacedSchedule place(Schedule schedule, const Caps& caps, const Caps& enough) {
   const HappensBefore happens_before(schedule);
   const std::vector<Life> lives = lives_of(schedule, happens_before);
   const SpanOf span_of(schedule, happens_before);
@@ -254,7 +247,7 @@ PlacedSchedule place(Schedule schedule, const Caps& caps) {
     const auto tier = static_cast<Tier>(t);
     const Offsets best = place_moving(moving_buffers(schedule, lives, span_of, tier),
                                       TierPlacement(lives, schedule.ops().size(), placed.peak[t]),
-                                      bounds[t]);
+                                      std::max(bounds[t], enough.bytes[t]));
     for (const auto& [buffer, offset] : best.of) placed.offsets[buffer] = offset;
     placed.peak[t] = std::max(placed.peak[t], best.peak);
   }

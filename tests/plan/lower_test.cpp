@@ -278,7 +278,8 @@ TEST(Lower, KeepsTheGradientOfTheShareThatWaits) {
   const LoweredPass pass = lower_wide(plan, {Pass::kTrain, found.front()});
   EXPECT_NO_THROW(check(pass.schedule));
   for (std::size_t b = 0; b < graph.blocks.size(); ++b) {
-    const StatePiece& kept = pass.states.pending_gradients[b];
+    ASSERT_EQ(pass.states.pending_gradients[b].size(), 1U);
+    const StatePiece& kept = pass.states.pending_gradients[b].front();
     const std::int64_t trainable = pass.states.layouts[b].trainable;
     EXPECT_EQ(kept.first % kShareElements, 0);
     EXPECT_EQ(kept.first + kept.count, trainable);

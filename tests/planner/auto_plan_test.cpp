@@ -40,6 +40,18 @@ TEST(MakeAutoPlan, JudgesWhatItReturns) {
   EXPECT_EQ(parse_plan(parse_document(to_yaml(plan.best->plan), "plan.yaml")), plan.best->plan);
 }
 
+// Whatever sums the gradients of micro-batches.
+TEST(MakeAutoPlan, IsBoundedBelowWithSeveralMicroBatches) {
+  for (const int micro_batches : {2, 4}) {
+    const Problem problem =
+        lohan_problem(test::gpt2_like(96, 12288, 96), 8 * micro_batches, micro_batches, 768, 12);
+    const AutoPlan plan = make_auto_plan(problem);
+    ASSERT_TRUE(plan.best);
+    EXPECT_LE(plan.bounds.merged, plan.best->step);
+    EXPECT_LE(plan.best->step.value, 1.05 * plan.bounds.phases.value);
+  }
+}
+
 TEST(MakeAutoPlan, AnswersTheSameTwice) {
   const Problem problem = small_problem(3);
   const AutoPlan first = make_auto_plan(problem);

@@ -164,7 +164,7 @@ class ExhaustivePlans {
     const double cost = judging_.cost_of(trial);
     if (!trial.may_fit(problem_.caps) || cost >= best_) return;
     ++counts_.placed;
-    if (!judging_.placed(std::move(trial)).fits(problem_.caps)) return;
+    if (!judging_.placed(std::move(trial), problem_.caps).fits(problem_.caps)) return;
     best_ = cost;
     plan_ = plan;
   }

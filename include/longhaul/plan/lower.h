@@ -61,7 +61,7 @@ struct StateBuffers {
   std::vector<BufferId> weight_copies;                        // [block] on the device, or none
   std::vector<std::pair<TensorId, BufferId>> constants;
   // Of updates that may come in the next forward: what they need of the step before.
-  std::vector<StatePiece> pending_gradients;  // [block]; count 0: none
+  std::vector<std::vector<StatePiece>> pending_gradients;  // [block]
   BufferId pending_scalars;                   // host
 };
 

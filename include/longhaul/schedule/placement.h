@@ -18,6 +18,8 @@ struct Caps {
   std::array<Bytes, kTierCount> bytes{Bytes{INT64_MAX}, Bytes{INT64_MAX}, Bytes{INT64_MAX}};
 };
 
+inline constexpr Caps kNoBytes{{}};
+
 struct PlacedSchedule {
   Schedule schedule;
   std::vector<Bytes> offsets;                // per buffer, in its tier's arena
@@ -32,8 +34,9 @@ struct PlacedSchedule {
 // Places persistent buffers first, in the order in which they were added, so that every pass of a
 // run that adds the same ones first finds them at the same offsets; then the others one by one,
 // each at the lowest offset where it meets no buffer that may be alive at the same time, in the
-// better of two orders. Throws DoesNotFit with the ledger of the tier when a cap is exceeded.
-PlacedSchedule place(Schedule schedule, const Caps& caps = {});
+// better of two orders; a tier that takes no more than `enough` in the first of them is not placed in
+// the other. Throws DoesNotFit with the ledger of the tier when a cap is exceeded.
+PlacedSchedule place(Schedule schedule, const Caps& caps = {}, const Caps& enough = kNoBytes);
 
 // Per tier: the largest sum of sizes of the buffers that are alive at one op, in the order in which
 // the ops were added. No placement is smaller, and it takes a small part of the time of one.
