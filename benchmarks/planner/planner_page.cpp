@@ -1,8 +1,8 @@
 // What `auto` gains over the systems of the literature on LoHan's server, and which models fit
 // where.
 //
-//     planner_page gains | free | fits | exhaustive [COUNT [FIRST]] | more [COUNT]     writes a part of a
-//     page of Markdown to standard output
+//     planner_page gains | free | fits | exhaustive [COUNT [FIRST]] | more [COUNT]     writes a
+//     part of a page of Markdown to standard output
 #include <algorithm>
 #include <ctime>
 #include <functional>

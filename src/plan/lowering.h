@@ -37,7 +37,7 @@ class Lowering {
   static constexpr std::size_t kGradientsInFlight = 2;
   struct DueUpdate {
     Update update;
-    bool is_left = false;  // by the step before
+    bool is_left = false;   // by the step before
     std::int64_t next = 0;  // the first element that is not emitted yet; `update.first` at first
   };
   using Targets = std::vector<TensorId>;  // per input of a node: where a gradient goes, or none

@@ -75,8 +75,9 @@ class StreamOf {
   std::vector<StatePiece> pieces_;
 };
 
-// The streams of a block. What the device computes with stays in one piece. Weights in RAM are those
-// of states in RAM; of the others the last ones, which updates in the next forward find there.
+// The streams of a block. What the device computes with stays in one piece. Weights in RAM are
+// those of states in RAM; of the others the last ones, which updates in the next forward find
+// there.
 std::vector<std::vector<StatePiece>> add_streams(const Block& block,
                                                  const BlockPlan& how,
                                                  const BlockLayout& layout,

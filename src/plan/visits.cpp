@@ -29,7 +29,8 @@ std::vector<Visit> training_visits(std::size_t blocks, int micro_batches, int gr
 
 std::int64_t visits_left_in_turn(const std::vector<Visit>& visits, std::size_t visit) {
   std::int64_t left = 0;
-  for (std::size_t v = visit; v < visits.size() && visits[v].turn == visits[visit].turn; ++v) ++left;
+  for (std::size_t v = visit; v < visits.size() && visits[v].turn == visits[visit].turn; ++v)
+    ++left;
   return left;
 }
 

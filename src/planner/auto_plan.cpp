@@ -17,8 +17,8 @@ std::string violated_bounds(const Problem& problem, const Search& search) {
     const auto least = search.least_of(tier, true);
     if (!least || *least <= static_cast<double>(cap.count)) continue;
     text += concat(text.empty() ? "" : "; ",
-                   name_of(tier),
-                   " memory: every plan takes at least ",
+                   room_on(tier),
+                   ": every plan takes at least ",
                    to_string(Bytes{static_cast<std::int64_t>(*least)}),
                    ", the cap is ",
                    to_string(cap));

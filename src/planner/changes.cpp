@@ -32,7 +32,7 @@ struct Idea {
 Idea more_memory(const Problem& problem, const Worth& worth, Tier tier) {
   const Bytes cap = problem.caps.bytes[index_of(tier)];
   const Bytes more{std::max<std::int64_t>(1, cap.count / 2 / kGibi) * kGibi};
-  return {concat(to_string(more), " more ", name_of(tier), " memory"),
+  return {concat(to_string(more), " more ", room_on(tier)),
           worth.per_byte[index_of(tier)] * static_cast<double>(more.count),
           [tier, more](Problem& p) { p.caps.bytes[index_of(tier)] += more; }};
 }
@@ -93,8 +93,7 @@ std::optional<Change> enough_of(const Problem& problem, Tier tier) {
     changed.caps.bytes[index_of(tier)] = cap + more;
     auto found = Search(changed).any();
     if (!found) continue;
-    return Change{concat(to_string(more), " more ", name_of(tier), " memory"),
-                  std::move(found->judgement)};
+    return Change{concat(to_string(more), " more ", room_on(tier)), std::move(found->judgement)};
   }
   return std::nullopt;
 }
@@ -129,6 +128,11 @@ std::vector<Change> what_would_help(const Problem& problem, const AutoPlan& plan
   });
   promising.push_back(
       {"twice the tokens a step", 0.0, [](Problem& p) { p.shape.micro_batches *= 2; }});
+  if (plan.best->written().count > 0 && problem.write_price > 0.0) {
+    promising.push_back({"writing to disk at no price (limits.write_price: 0)",
+                         0.0,
+                         [](Problem& p) { p.write_price = 0.0; }});
+  }
   for (const Idea& idea : promising) add_change(problem, *plan.best, idea, changes);
   std::stable_sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
     return a.speedup > b.speedup;

@@ -218,8 +218,8 @@ void judge_given(const Plan& given, PlanStory& story) {
     const std::size_t t = index_of(tier);
     if (judgement.peak[t] <= caps.bytes[t]) continue;
     story.plan.refusal += concat(story.plan.refusal.empty() ? "" : "; ",
-                                 name_of(tier),
-                                 " memory: this plan takes ",
+                                 room_on(tier),
+                                 ": this plan takes ",
                                  to_string(judgement.peak[t]),
                                  ", the cap is ",
                                  to_string(caps.bytes[t]));

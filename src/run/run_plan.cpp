@@ -99,8 +99,7 @@ class AutoRun {
         refusal_ = concat("its steady step fits, and another pass takes ",
                           to_string(peaks[t]),
                           " of ",
-                          name_of(static_cast<Tier>(t)),
-                          " memory");
+                          room_on(static_cast<Tier>(t)));
       }
       if (fits) return std::move(found.best);
     }

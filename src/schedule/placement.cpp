@@ -34,7 +34,7 @@ class TierPlacement {
     std::size_t work = alive_[first].size();
     for (std::size_t p = first + 1; p <= last; ++p) work += beginning_[p].size();
     const Bytes offset = 12 * work >= placed_.size() ? lowest_of_long(buffer, size)
-                                                : lowest_of_short(buffer, size, first, last);
+                                                     : lowest_of_short(buffer, size, first, last);
     const auto entry = static_cast<std::uint32_t>(placed_.size());
     placed_.push_back({buffer, offset, offset + size});
     beginning_[first].push_back(entry);
@@ -173,8 +173,8 @@ std::string ledger(const Schedule& schedule, Tier tier, Bytes needed, Bytes cap,
                     largest.begin() + static_cast<std::ptrdiff_t>(shown),
                     largest.end(),
                     [](auto* a, auto* b) { return a->size > b->size; });
-  std::string text = concat(name_of(tier),
-                            " memory: needs ",
+  std::string text = concat(room_on(tier),
+                            ": needs ",
                             to_string(needed),
                             ", cap ",
                             to_string(cap),

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "longhaul/core/json.h"
+
 #include "support/temporary_folder.h"
 
 namespace longhaul {
@@ -278,6 +280,32 @@ TEST_F(PlanVerb, SavesAPlanThatTakesTheSameTime) {
   };
   EXPECT_THAT(prediction(made.out), HasSubstr("step_seconds"));
   EXPECT_EQ(prediction(loaded.out), prediction(made.out));
+}
+
+TEST_F(PlanVerb, WritesMoreToDiskWhereThatCostsNothing) {
+  const auto planned = [](const std::string& price) {
+    const test::Outcome outcome = run({"plan",
+                                       LONGHAUL_SOURCE_DIR "/configs/models/gpt-175b.json",
+                                       "--hardware",
+                                       LONGHAUL_SOURCE_DIR "/configs/hardware/lohan_rtx4090.yaml",
+                                       "--set",
+                                       "training.max_grad_norm=none",
+                                       "--set",
+                                       "data.max_length=1024",
+                                       "--set",
+                                       "batch.tokens_per_step=16384",
+                                       "--set",
+                                       "batch.tokens_per_micro_batch=8192",
+                                       "--set",
+                                       "limits.write_price=" + price,
+                                       "--json"});
+    return Json::parse(outcome.out, "plan").at("prediction");
+  };
+  const Json free = planned("0");
+  const Json dear = planned("1");
+  EXPECT_LT(free.as_double("step_seconds"), dear.as_double("step_seconds"));
+  EXPECT_GT(free.at("moved_bytes").as_int("disk_write"),
+            dear.at("moved_bytes").as_int("disk_write"));
 }
 
 TEST_F(PlanVerb, ShowsStepsOfMoreAndOfFewerTokens) {

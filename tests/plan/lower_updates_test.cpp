@@ -1,12 +1,11 @@
 // Where the ops of updates stand among those of a step, and which elements wait where.
-#include "longhaul/plan/lower.h"
-
 #include <algorithm>
 #include <cstdlib>
 #include <set>
 
 #include <gtest/gtest.h>
 
+#include "longhaul/plan/lower.h"
 #include "longhaul/schedule/order.h"
 #include "longhaul/schedule/placement.h"
 

@@ -62,7 +62,7 @@ struct StateBuffers {
   std::vector<std::pair<TensorId, BufferId>> constants;
   // Of updates that may come in the next forward: what they need of the step before.
   std::vector<std::vector<StatePiece>> pending_gradients;  // [block]
-  BufferId pending_scalars;                   // host
+  BufferId pending_scalars;                                // host
 };
 
 // One input tensor of one micro-batch: written by the trainer on the host before the pass.

@@ -34,8 +34,8 @@ struct PlacedSchedule {
 // Places persistent buffers first, in the order in which they were added, so that every pass of a
 // run that adds the same ones first finds them at the same offsets; then the others one by one,
 // each at the lowest offset where it meets no buffer that may be alive at the same time, in the
-// better of two orders; a tier that takes no more than `enough` in the first of them is not placed in
-// the other. Throws DoesNotFit with the ledger of the tier when a cap is exceeded.
+// better of two orders; a tier that takes no more than `enough` in the first of them is not placed
+// in the other. Throws DoesNotFit with the ledger of the tier when a cap is exceeded.
 PlacedSchedule place(Schedule schedule, const Caps& caps = {}, const Caps& enough = kNoBytes);
 
 // Per tier: the largest sum of sizes of the buffers that are alive at one op, in the order in which
