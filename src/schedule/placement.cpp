@@ -191,6 +191,12 @@ std::string ledger(const Schedule& schedule, Tier tier, Bytes needed, Bytes cap,
 
 }  // namespace
 
+const char* room_on(Tier tier) {
+  static constexpr std::array<const char*, kTierCount> kNames{
+      "device memory", "host memory", "disk space"};
+  return kNames.at(index_of(tier));
+}
+
 std::array<Bytes, kTierCount> least_peak(const Schedule& schedule) {
   const std::size_t ops = schedule.ops().size();
   const std::vector<Buffer>& buffers = schedule.buffers();

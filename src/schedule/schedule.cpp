@@ -18,12 +18,6 @@ const char* name_of(Tier tier) {
   return kNames.at(static_cast<std::size_t>(tier));
 }
 
-const char* room_on(Tier tier) {
-  static constexpr std::array<const char*, kTierCount> kNames{
-      "device memory", "host memory", "disk space"};
-  return kNames.at(static_cast<std::size_t>(tier));
-}
-
 Lane lane_between(Tier from, Tier to) {
   if (from == Tier::kDisk) return Lane::kDiskRead;
   if (to == Tier::kDisk) return Lane::kDiskWrite;

@@ -19,6 +19,7 @@ struct Caps {
 };
 
 inline constexpr Caps kNoBytes{{}};
+const char* room_on(Tier tier);  // "host memory", "disk space"
 
 struct PlacedSchedule {
   Schedule schedule;

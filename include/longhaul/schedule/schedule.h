@@ -22,7 +22,6 @@ const char* name_of(Lane lane);
 enum class Tier : std::uint8_t { kDevice, kHost, kDisk };
 inline constexpr std::size_t kTierCount = 3;
 const char* name_of(Tier tier);
-const char* room_on(Tier tier);  // "host memory", "disk space"
 
 // The lane on which a copy from one tier to another runs; a disk decides wherever it takes part.
 Lane lane_between(Tier from, Tier to);
