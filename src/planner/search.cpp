@@ -169,18 +169,17 @@ std::optional<double> Search::merged_bound() const {
   return least;
 }
 
-// What a plan showed that the program did not know, added to its needs; only where it counts.
-bool Search::learn(Proposal& proposal,
-                   const std::array<Bytes, kTierCount>& peaks,
-                   int placements) const {
+// What a plan showed that the program did not know, added to its needs; only where it counts. What
+// it takes at least is not what it wastes.
+bool Search::learn(Proposal& proposal, const Peaks& peaks, int placements) const {
   bool has_learnt = false;
   const double margin = kMargin * static_cast<double>(1 << placements);
   for (std::size_t t = 0; t < kTierCount; ++t) {
-    const auto peak = static_cast<double>(peaks[t].count);
+    const auto peak = static_cast<double>(peaks.bytes[t].count);
     const auto cap = static_cast<double>(problem_.caps.bytes[t].count);
     const double needed = proposal.answer.needed[t];
     const bool is_too_much = peak > cap;
-    const bool is_wasted = needed > kBinding * cap && peak < kBinding * cap;
+    const bool is_wasted = peaks.are_placed && needed > kBinding * cap && peak < kBinding * cap;
     if (!is_too_much && !is_wasted) continue;
     proposal.choice.reserve[t] += peak - needed + (is_too_much ? margin * cap : 0.0);
     has_learnt = true;
@@ -199,19 +198,17 @@ std::optional<Search::Found> Search::realize_within_caps(Proposal proposal, doub
     Trial trial = judging_.simulated(
         longhaul::realize(problem_, work_, proposal.choice, proposal.answer), bound);
     judged_ops_ += trial.ops;
-    std::array<Bytes, kTierCount> peaks = trial.least;
+    Peaks peaks{trial.least, false};
     const bool may_fit = trial.may_fit(problem_.caps);
     const bool is_better = judging_.cost_of(trial) < bound;
     if (!is_better && (best || !may_fit)) break;
     if (may_fit && is_better) {
       Judgement judgement = judging_.placed(std::move(trial), problem_.caps);
       ++placements;
-      peaks = judgement.peak;
+      peaks = {judgement.peak, true};
       if (judgement.fits(problem_.caps)) {
-        const bool is_second = best.has_value();
         best = Found{std::move(judgement), proposal};
         bound = cost_of(problem_, best->judgement);
-        if (is_second) break;
       }
     }
     const bool has_an_answer = bound < kNoLimit;

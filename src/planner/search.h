@@ -61,7 +61,11 @@ class Search {
   void add_times(ProgramChoice choice, std::vector<ProgramChoice>& structures) const;
   std::vector<ProgramChoice> structures() const;
   std::optional<Proposal> propose(ProgramChoice choice) const;
-  bool learn(Proposal& proposal, const std::array<Bytes, kTierCount>& peaks, int placements) const;
+  struct Peaks {
+    std::array<Bytes, kTierCount> bytes;
+    bool are_placed;  // or what no placement goes below
+  };
+  bool learn(Proposal& proposal, const Peaks& peaks, int placements) const;
   std::vector<ProgramChoice> neighbours(const ProgramChoice& start) const;
   void keep_better(std::optional<Found>& best, std::optional<Found> found) const;
   std::vector<Plan> policies() const;
