@@ -40,6 +40,15 @@ TEST(MakeAutoPlan, JudgesWhatItReturns) {
   EXPECT_EQ(parse_plan(parse_document(to_yaml(plan.best->plan), "plan.yaml")), plan.best->plan);
 }
 
+// Two tiers are short at once: what the plan leaves free of one is not known before it is placed.
+TEST(MakeAutoPlan, UsesTheMemoryThereIs) {
+  const Problem problem = lohan_problem(test::gpt2_like(80, 8192, 64), 1, 1, 64, 12);
+  const AutoPlan plan = make_auto_plan(problem);
+  ASSERT_TRUE(plan.best);
+  EXPECT_LE(plan.best->step.value, 1.05 * plan.bounds.phases.value);
+  EXPECT_GT(plan.best->peak[1].count, problem.caps.bytes[1].count / 10 * 8);
+}
+
 // Whatever sums the gradients of micro-batches.
 TEST(MakeAutoPlan, IsBoundedBelowWithSeveralMicroBatches) {
   for (const int micro_batches : {2, 4}) {
