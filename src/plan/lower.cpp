@@ -76,7 +76,7 @@ LoweredPass Lowering::train() {
   add_records();
   if (plan_.updates_in_backward()) at_once_ = updates_.prepare();
   residency_.before_use = [this](BlockId block) { update_pending(block); };
-  if (plan_.order == UpdateOrder::kOptimized) {
+  if (plan_.order == UpdateOrder::kSpread) {
     residency_.a_turn_before_use = [this](BlockId block) { begin_pending(block); };
   }
   const auto visits = training_visits(graph_.blocks.size(), shape_.micro_batches, plan_.group);
@@ -160,7 +160,7 @@ Update Lowering::update_at_once(BlockId block) {
 // An update is spread over the visits of a turn, or else its states would stand before what the
 // second of them fetches.
 void Lowering::update_due(std::int64_t visits_left) {
-  const bool spreads = plan_.order == UpdateOrder::kOptimized;
+  const bool spreads = plan_.order == UpdateOrder::kSpread;
   for (DueUpdate& due : due_) advance(due, spreads ? visits_left : 1);
   std::erase_if(due_, [](const DueUpdate& due) { return due.next == due.update.end; });
 }

@@ -177,8 +177,10 @@ void add_time_keys(Schema<Plan>& keys) {
       [](Plan & p) -> auto& { return p.order; },
       one_of<UpdateOrder>({{"serial", UpdateOrder::kSerial},
                            {"naive", UpdateOrder::kNaive},
-                           {"optimized", UpdateOrder::kOptimized}}),
-      "How reading states, computing and writing back follow each other.");
+                           {"optimized", UpdateOrder::kOptimized},
+                           {"spread", UpdateOrder::kSpread}}),
+      "How reading states, computing and writing back follow each other; spread over the visits of "
+      "a turn, lanes wait for less and the last update ends later.");
 }
 
 void add_tensor_keys(Schema<Plan>& keys) {

@@ -152,8 +152,9 @@ Updates::Range Updates::range_of(const Update& update,
 OpId Updates::update_chunk(const Update& update, const Chunk& chunk) {
   const Tier tier = plan_.of(graph_[update.block]).update_on;
   std::vector<OpId> after;
-  if (plan_.order != UpdateOrder::kOptimized) after.push_back(last_);
-  if (plan_.order == UpdateOrder::kSerial) after.push_back(emit_.last(Lane::kCompute));
+  const bool is_serial = plan_.order == UpdateOrder::kSerial;
+  if (is_serial || plan_.order == UpdateOrder::kNaive) after.push_back(last_);
+  if (is_serial) after.push_back(emit_.last(Lane::kCompute));
 
   Op op{.kind = OpKind::kUpdate,
         .lane = tier == Tier::kHost ? Lane::kHost : Lane::kCompute,

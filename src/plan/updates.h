@@ -66,7 +66,7 @@ class Updates {
   Operand bring(const Operand& from, Tier to, std::size_t stream, const std::vector<OpId>& after);
   // Lanes are FIFO: what goes home would hold up all that leaves the device while its chunk is read
   // and updated. It goes after the next chunk's reads instead.
-  bool is_late_home() const { return plan_.order == UpdateOrder::kOptimized; }
+  bool is_late_home() const { return plan_.order == UpdateOrder::kSpread; }
   OpId take_home(const Operand& from, const Operand& home, std::size_t stream);
   Ring& ring(std::size_t stream, Tier tier);
 

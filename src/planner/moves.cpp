@@ -76,6 +76,9 @@ class MoveList {
   }
 
   void add_staging() {
+    for (const UpdateOrder order : {UpdateOrder::kOptimized, UpdateOrder::kSpread}) {
+      add([order](Decisions& d) { d.rest.order = order; });
+    }
     for (const int step : {1, -1}) {
       add([step](Decisions& d) {
         d.rest.staging = std::max(kLeastStaging, d.rest.staging + step);

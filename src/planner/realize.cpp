@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "decisions.h"
+#include "moves.h"
 
 namespace longhaul {
 namespace {
@@ -243,6 +244,8 @@ Plan realize(const Problem& problem,
   plan.saved_window = choice.saved_window;
   plan.chunk = choice.chunk;
   plan.staging = choice.staging;
+  // With few blocks the end of the last update counts for more than what lanes wait between.
+  plan.order = has_few_blocks(problem) ? UpdateOrder::kOptimized : UpdateOrder::kSpread;
   plan.block_inputs = most_of(answer.inputs);
   for (std::size_t u = 0; u < work.units.size(); ++u) {
     decisions.saved.push_back(deal_saved(work.units[u], answer.saved[u], micro_batches));

@@ -92,7 +92,8 @@ Plan draw_plan(const ModelGraph& graph, const Setting& setting, Draw& draw) {
                      UpdateTime::kInBackward,
                      UpdateTime::kInNextForward,
                      UpdateTime::kSpeculative});
-  plan.order = draw.of({UpdateOrder::kSerial, UpdateOrder::kNaive, UpdateOrder::kOptimized});
+  plan.order = draw.of(
+      {UpdateOrder::kSerial, UpdateOrder::kNaive, UpdateOrder::kOptimized, UpdateOrder::kSpread});
   plan.blocks = draw_block(draw);
   if (draw.coin()) {
     const std::size_t block = draw.of<std::size_t>({0, 1, graph.blocks.size() - 1});

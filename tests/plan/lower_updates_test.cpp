@@ -24,6 +24,7 @@ Plan on_disk(UpdateTime update) {
   Plan plan;
   plan.group = 0;
   plan.update = update;
+  plan.order = UpdateOrder::kSpread;
   plan.chunk = kShareElements;
   plan.blocks = {.weights = {Tier::kDisk},
                  .states = {Tier::kDisk},
@@ -58,7 +59,7 @@ TEST(Updates, InBackwardAreSpreadOverTheVisitsOfATurn) {
   const LoweredPass pass = lowered(plan, 4);
   // Of the last layer, in the turn of the layer before.
   EXPECT_EQ(micro_batches_meanwhile(pass.schedule, 4).size(), 4U);
-  plan.order = UpdateOrder::kNaive;
+  plan.order = UpdateOrder::kOptimized;
   EXPECT_EQ(micro_batches_meanwhile(lowered(plan, 4).schedule, 4).size(), 1U);
 }
 
@@ -84,7 +85,7 @@ TEST(Updates, GoHomeAfterTheNextChunkIsRead) {
   };
   Plan plan = on_disk(UpdateTime::kInBackward);
   EXPECT_EQ(reads_before_home(plan), 2);
-  plan.order = UpdateOrder::kSerial;
+  plan.order = UpdateOrder::kOptimized;
   EXPECT_EQ(reads_before_home(plan), 1);
 }
 

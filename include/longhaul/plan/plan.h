@@ -52,6 +52,9 @@ enum class UpdateOrder : std::uint8_t {
   kSerial,     // nothing begins before the last backward op has ended; stages as in kNaive
   kNaive,      // a chunk's read waits for the chunk before it to be written back
   kOptimized,  // the next chunks are read while this one is computed and the last one written
+  // The same, and the chunks of an update are spread over the visits of a turn, each written back
+  // after the next one is read: lanes wait for less, the last update ends later.
+  kSpread,
 };
 
 struct BlockPlan {
