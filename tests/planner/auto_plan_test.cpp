@@ -104,6 +104,8 @@ TEST(MakeAutoPlan, IsNeverSlowerThanAPolicyThatFits) {
   }
 }
 
+// 1 % is wanted, and not reached with seed 0, the only one of the first three: there 15 % more
+// device memory made a step 2.5 % longer (docs/planner.md).
 TEST(MakeAutoPlan, IsHardlyEverSlowerWithMore) {
   for (std::uint64_t seed = 0; seed <= random_problems(); ++seed) {
     const double most_loss = seed == 0 ? 1.03 : 1.01;
