@@ -149,13 +149,18 @@ Updates::Range Updates::range_of(const Update& update,
   return range;
 }
 
+// By the ops of a chunk.
+std::vector<OpId> Updates::awaited() const {
+  switch (plan_.order) {
+    case UpdateOrder::kSerial: return {last_, emit_.last(Lane::kCompute)};
+    case UpdateOrder::kNaive: return {last_};
+    default: return {};
+  }
+}
+
 OpId Updates::update_chunk(const Update& update, const Chunk& chunk) {
   const Tier tier = plan_.of(graph_[update.block]).update_on;
-  std::vector<OpId> after;
-  const bool is_serial = plan_.order == UpdateOrder::kSerial;
-  if (is_serial || plan_.order == UpdateOrder::kNaive) after.push_back(last_);
-  if (is_serial) after.push_back(emit_.last(Lane::kCompute));
-
+  const std::vector<OpId> after = awaited();
   Op op{.kind = OpKind::kUpdate,
         .lane = tier == Tier::kHost ? Lane::kHost : Lane::kCompute,
         .block = update.block,

@@ -57,6 +57,7 @@ class Updates {
     Operand home;
   };
   Operand scalars_on(const Operand& scalars, Tier tier);
+  std::vector<OpId> awaited() const;
   OpId update_chunk(const Update& update, const Chunk& chunk);
   Range range_of(const Update& update,
                  const Chunk& chunk,

@@ -28,10 +28,9 @@ std::vector<Visit> training_visits(std::size_t blocks, int micro_batches, int gr
 }
 
 std::int64_t visits_left_in_turn(const std::vector<Visit>& visits, std::size_t visit) {
-  std::int64_t left = 0;
-  for (std::size_t v = visit; v < visits.size() && visits[v].turn == visits[visit].turn; ++v)
-    ++left;
-  return left;
+  std::size_t end = visit;
+  while (end < visits.size() && visits[end].turn == visits[visit].turn) ++end;
+  return static_cast<std::int64_t>(end - visit);
 }
 
 std::vector<Visit> forward_visits(std::size_t blocks, int micro_batches) {
