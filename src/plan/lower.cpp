@@ -77,7 +77,7 @@ LoweredPass Lowering::train() {
   if (plan_.updates_in_backward()) at_once_ = updates_.prepare();
   residency_.before_use = [this](BlockId block) { update_pending(block); };
   if (plan_.order == UpdateOrder::kSpread) {
-    residency_.a_turn_before_use = [this](BlockId block) { begin_pending(block); };
+    residency_.well_before_use = [this](BlockId block) { begin_pending(block); };
   }
   const auto visits = training_visits(graph_.blocks.size(), shape_.micro_batches, plan_.group);
   residency_.begin(visits);

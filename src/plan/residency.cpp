@@ -194,8 +194,8 @@ void Residency::begin_visit(std::size_t visit) {
       if (!place.device.exists()) fetch(place, key, release);
     }
   }
-  if (!a_turn_before_use || last_turn + 2 >= turn_weights_.size()) return;
-  for (const BlockId block : turn_weights_[last_turn + 2]) a_turn_before_use(block);
+  if (!well_before_use || last_turn + 2 >= turn_weights_.size()) return;
+  for (const BlockId block : turn_weights_[last_turn + 2]) well_before_use(block);
 }
 
 // A visit's ops wait until what left the device before its window has left, and copies to the host

@@ -54,8 +54,8 @@ class Residency {
 
   // Called before the weights of a block are used or fetched: whoever must change them first.
   std::function<void(BlockId)> before_use;
-  // Called a turn before the weights of a block are fetched, after the fetches of a visit.
-  std::function<void(BlockId)> a_turn_before_use;
+  // Called two turns before the weights of a block are fetched, after the fetches of a visit.
+  std::function<void(BlockId)> well_before_use;
 
   // What backward of a visit runs again, in order.
   const std::vector<NodeId>& recomputed(const Visit& visit) { return again(visit).nodes; }

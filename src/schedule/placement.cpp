@@ -33,8 +33,9 @@ class TierPlacement {
     const std::size_t last = span.last / kPeriod;
     std::size_t work = alive_[first].size();
     for (std::size_t p = first + 1; p <= last; ++p) work += beginning_[p].size();
-    const Bytes offset = 12 * work >= placed_.size() ? lowest_of_long(buffer, size)
-                                                     : lowest_of_short(buffer, size, first, last);
+    const Bytes offset = kSortedWork * work >= placed_.size()
+                             ? lowest_of_long(buffer, size)
+                             : lowest_of_short(buffer, size, first, last);
     const auto entry = static_cast<std::uint32_t>(placed_.size());
     placed_.push_back({buffer, offset, offset + size});
     beginning_[first].push_back(entry);
@@ -43,7 +44,8 @@ class TierPlacement {
   }
 
  private:
-  static constexpr std::size_t kPeriod = 32;  // ops
+  static constexpr std::size_t kPeriod = 32;      // ops
+  static constexpr std::size_t kSortedWork = 12;  // to look at a neighbour and sort it, measured
 
   struct Placed {
     std::size_t buffer;
