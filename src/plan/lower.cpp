@@ -128,7 +128,7 @@ void Lowering::update_pending(BlockId block) {
   for (DueUpdate& due : due_) {
     if (due.is_left && due.update.block == block) advance(due, 1);
   }
-  updates_.send_home();
+  updates_.send_home(block);
 }
 
 // Blocks whose last gradient was written in this visit.
@@ -200,6 +200,7 @@ void Lowering::update_finished(const Operand& scalars) {
 
 LoweredPass Lowering::drain() {
   for (std::size_t b = 0; b < graph_.blocks.size(); ++b) update_pending(make_id<BlockId>(b));
+  updates_.send_home();
   return std::move(pass_);
 }
 

@@ -196,7 +196,7 @@ OpId Updates::update_chunk(const Update& update, const Chunk& chunk) {
   for (std::size_t s = 0; s < ranges.size(); ++s) {
     if (ranges[s].here.buffer == ranges[s].home.buffer) continue;
     if (is_late_home()) {
-      homeward_.push_back({ranges[s].here, ranges[s].home, s});
+      homeward_.push_back({update.block, ranges[s].here, ranges[s].home, s});
     } else {
       last = take_home(ranges[s].here, ranges[s].home, s);
     }
@@ -207,6 +207,10 @@ OpId Updates::update_chunk(const Update& update, const Chunk& chunk) {
 void Updates::send_home() {
   for (const Homeward& one : homeward_) take_home(one.here, one.home, one.stream);
   homeward_.clear();
+}
+
+void Updates::send_home(BlockId block) {
+  if (!homeward_.empty() && homeward_.front().block == block) send_home();
 }
 
 }  // namespace longhaul

@@ -39,8 +39,10 @@ class Updates {
   void add(const Update& update) { add(update, update.first, update.end); }
   // Its chunks that begin in [first, until). Returns where the next one begins.
   std::int64_t add(const Update& update, std::int64_t first, std::int64_t until);
-  // What was updated and has not gone home goes now: before it is read there, and at the end.
+  // What was updated and has not gone home goes now: at the end, or a block's before it is read
+  // there.
   void send_home();
+  void send_home(BlockId block);
 
   // The end of the chunk updated last.
   OpId last() const { return last_; }
@@ -80,11 +82,12 @@ class Updates {
   std::vector<std::pair<BufferId, Operand>> uploaded_;
   OpId last_;  // the end of the chunk before
   struct Homeward {
+    BlockId block;
     Operand here;
     Operand home;
     std::size_t stream;
   };
-  std::vector<Homeward> homeward_;  // of the chunk before
+  std::vector<Homeward> homeward_;  // of the chunk before: of one block
 };
 
 }  // namespace longhaul

@@ -70,23 +70,37 @@ TEST(Updates, LeftToTheNextForwardAreSpreadBeforeTheBlockIsFetched) {
   EXPECT_GE(micro_batches_meanwhile(pass.schedule, 4).size(), 3U);
 }
 
+// How many chunks of `block` were updated when the states of each went home.
+std::vector<int> updates_before_home(const LoweredPass& pass, std::size_t block) {
+  const BufferId home = pass.states.streams[block][1].front().buffer;
+  std::vector<int> before;
+  int updates = 0;
+  for (const Op& op : pass.schedule.ops()) {
+    if (op.kind == OpKind::kUpdate && op.block.index() == block) ++updates;
+    if (op.lane == Lane::kDiskWrite && op.writes[0].buffer == home) before.push_back(updates);
+  }
+  return before;
+}
+
 // The states of a chunk go home after the next chunk was read, so that lanes which are FIFO do not
 // wait for its update.
 TEST(Updates, GoHomeAfterTheNextChunkIsRead) {
-  const auto reads_before_home = [](Plan plan) {
-    const LoweredPass pass = lowered(plan, 1);
-    const BufferId home = pass.states.streams[4][1].front().buffer;
-    int updates = 0;
-    for (const Op& op : pass.schedule.ops()) {
-      if (op.kind == OpKind::kUpdate && op.block.index() == 4) ++updates;
-      if (op.lane == Lane::kDiskWrite && op.writes[0].buffer == home) return updates;
-    }
-    return 0;
-  };
   Plan plan = on_disk(UpdateTime::kInBackward);
-  EXPECT_EQ(reads_before_home(plan), 2);
+  EXPECT_EQ(updates_before_home(lowered(plan, 1), 4).front(), 2);
   plan.order = UpdateOrder::kOptimized;
-  EXPECT_EQ(reads_before_home(plan), 1);
+  EXPECT_EQ(updates_before_home(lowered(plan, 1), 4).front(), 1);
+}
+
+// Fetches of other blocks, in every visit, leave the chunk before where it is.
+TEST(Updates, LeftToTheNextForwardGoHomeAfterTheNextChunkIsRead) {
+  const Plan plan = on_disk(UpdateTime::kInNextForward);
+  const Standing found = standings(plan, Pass::kTrain).front();
+  const std::vector<int> before = updates_before_home(lowered(plan, 4, found), 4);
+  ASSERT_GT(before.size(), 4U);
+  for (std::size_t chunk = 0; chunk + 1 < before.size(); ++chunk) {
+    EXPECT_EQ(before[chunk], static_cast<int>(chunk) + 2);
+  }
+  EXPECT_EQ(before.back(), static_cast<int>(before.size()));
 }
 
 // Every element of every stream is updated once and written home once.
