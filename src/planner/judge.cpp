@@ -92,7 +92,8 @@ Judging::Judging(const Problem& problem) : problem_(problem), costs_(cost_model(
 
 LoweredPass Judging::lowered(const Plan& plan, const Standing& found) const {
   const PassStart start{.pass = Pass::kTrain, .found = found, .has_names = false};
-  return lower(problem_.graph, problem_.format, plan, problem_.shape, start, workers(problem_));
+  return lower(
+      problem_.graph, problem_.format, plan, problem_.shape, start, compute_lane(problem_));
 }
 
 Trial Judging::simulated(const Plan& plan, double limit) const {

@@ -92,10 +92,11 @@ double usual_clip_share(const ModelGraph& graph) {
   return parameter_count(graph) < kSmall ? 1.0 : 0.1;
 }
 
-int workers(const Problem& problem) {
-  if (problem.machine.device.kind != DeviceKind::kHost) return 1;
+ComputeLane compute_lane(const Problem& problem) {
+  const DeviceKind device = problem.machine.device.kind;
+  if (device != DeviceKind::kHost) return {device, 1};
   const int wanted = problem.rules.compute_threads;
-  return wanted > 0 ? wanted : problem.machine.host.cores.value;
+  return {device, wanted > 0 ? wanted : problem.machine.host.cores.value};
 }
 
 Caps caps_of(const HardwareProfile& machine, Bytes system) {

@@ -261,7 +261,7 @@ class Summary {
         if (tiled_head(node) != nullptr) here += 4.0 * rows * static_cast<double>(head->width + 3);
       }
       here += static_cast<double>(
-          scratch_bytes(graph_, node, kind, problem_.shape, workers(problem_)).count);
+          scratch_bytes(graph_, node, kind, problem_.shape, compute_lane(problem_)).count);
       around = std::max(around, here);
     }
     return saved + around;

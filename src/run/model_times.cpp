@@ -94,7 +94,7 @@ std::optional<ModelTimesKey> model_times_key(const Problem& problem,
                                              const Environment& environment) {
   ModelTimesKey key{.version = environment.version,
                     .device = environment.device_name(problem.machine.device.kind),
-                    .threads = workers(problem),
+                    .threads = compute_lane(problem).workers,
                     .precision = problem.format.precision,
                     .tokens = problem.shape.tokens,
                     .works = {}};

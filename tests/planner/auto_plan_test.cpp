@@ -40,6 +40,20 @@ TEST(MakeAutoPlan, JudgesWhatItReturns) {
   EXPECT_EQ(parse_plan(parse_document(to_yaml(plan.best->plan), "plan.yaml")), plan.best->plan);
 }
 
+// The bodies of a GPU need less for attention than those of a host device.
+TEST(Judge, PlacesTheTemporariesOfTheMachinesDevice) {
+  const Problem problem = lohan_problem(test::gpt2_like(4, 2048, 16), 8, 1, 128, 3);
+  ASSERT_EQ(problem.machine.device.kind, DeviceKind::kCuda);
+  const Plan plan = make_plan("recompute");
+  const auto peak = [&](const ComputeLane& compute) {
+    return place(lower(problem.graph, problem.format, plan, problem.shape, Pass::kTrain, compute)
+                     .schedule)
+        .peak;
+  };
+  EXPECT_EQ(judge(problem, plan).peak, peak({DeviceKind::kCuda, 1}));
+  EXPECT_LT(peak({DeviceKind::kCuda, 1})[0], peak({DeviceKind::kHost, 1})[0]);
+}
+
 // Two tiers are short at once: what the plan leaves free of one is not known before it is placed.
 TEST(MakeAutoPlan, UsesTheMemoryThereIs) {
   const Problem problem = lohan_problem(test::gpt2_like(80, 8192, 64), 1, 1, 64, 12);
@@ -123,7 +137,7 @@ TEST(MakeAutoPlan, IsHardlyEverSlowerWithMore) {
 // of the step.
 double gap_at_the_end(const Problem& problem, const Plan& plan) {
   const Schedule schedule =
-      lower(problem.graph, problem.format, plan, problem.shape, Pass::kTrain, workers(problem))
+      lower(problem.graph, problem.format, plan, problem.shape, Pass::kTrain, compute_lane(problem))
           .schedule;
   const Simulation step = simulate(schedule, op_costs(schedule, cost_model(problem)));
   std::array<Seconds, kLaneCount> end{};

@@ -63,8 +63,12 @@ class ExhaustivePlans {
   std::optional<Bound> bound_of(const Plan& plan) const {
     std::optional<LoweredPass> pass;
     try {
-      pass = lower(
-          problem_.graph, problem_.format, plan, problem_.shape, Pass::kTrain, workers(problem_));
+      pass = lower(problem_.graph,
+                   problem_.format,
+                   plan,
+                   problem_.shape,
+                   Pass::kTrain,
+                   compute_lane(problem_));
     } catch (const ConfigError&) {
       return std::nullopt;
     }

@@ -4,6 +4,7 @@
 #include "longhaul/graph/model_graph.h"
 #include "longhaul/hardware/profile.h"
 #include "longhaul/optim/state_format.h"
+#include "longhaul/plan/scratch.h"
 #include "longhaul/schedule/placement.h"
 #include "longhaul/sim/cost.h"
 
@@ -30,8 +31,8 @@ struct Problem {
 // parameters (51 of 51 in the quickstart, norms of 2 to 12 against 1), a tenth above (assumed).
 double usual_clip_share(const ModelGraph& graph);
 
-// Threads of the compute lane: they scale the scratch of ops.
-int workers(const Problem& problem);
+// The device of the machine and its threads: they decide the scratch of ops.
+ComputeLane compute_lane(const Problem& problem);
 
 // Caps of a machine: all of its device memory and disks; of host memory what `system` leaves.
 Caps caps_of(const HardwareProfile& machine, Bytes system);
