@@ -35,6 +35,7 @@ class MoveList {
   std::vector<Move> make() && {
     add_windows();
     add_block_inputs();
+    if (!has_few_blocks(problem_)) add_first_blocks();
     const std::vector<Indices> groups = reach_ == Reach::kTuning ? together() : alike();
     for (const Indices& blocks : groups) add_shares(blocks);
     if (reach_ != Reach::kTuning) {
@@ -277,6 +278,24 @@ class MoveList {
         add([a, b](Decisions& d) { std::swap(d.blocks[a], d.blocks[b]); });
         become({a}, here_.blocks[b]);
         become({b}, here_.blocks[a]);
+      }
+    }
+  }
+
+  // Of many blocks those for which lanes wait where steps meet: updated earlier or later, or in
+  // exchange with the next block of every other kind.
+  void add_first_blocks() {
+    constexpr std::size_t kFirst = 3;
+    for (std::size_t a = 0; a < kFirst; ++a) {
+      for (const double share : {0.0, 1.0}) {
+        if (!here_.rest.updates_in_backward()) break;
+        add([a, share](Decisions& d) { d.blocks[a].next_forward_share = share; });
+      }
+      std::vector<BlockPlan> seen{here_.blocks[a]};
+      for (std::size_t b = a + 1; b < here_.blocks.size(); ++b) {
+        if (std::find(seen.begin(), seen.end(), here_.blocks[b]) != seen.end()) continue;
+        seen.push_back(here_.blocks[b]);
+        add([a, b](Decisions& d) { std::swap(d.blocks[a], d.blocks[b]); });
       }
     }
   }

@@ -253,6 +253,9 @@ Plan realize(const Problem& problem,
   plan.update = update_of(problem, choice);
   const std::vector<Kind> kinds = StateKinds(answer, choice.is_speculative).kinds(plan.update);
   decisions.blocks = deal_blocks(work, kinds);
+  for (std::size_t b = choice.on_device.first; b < choice.on_device.end; ++b) {
+    decisions.blocks[b] = {};
+  }
   place_embedding(problem, decisions);
   const bool moves_nothing = kinds.size() == 1 && kinds.front().plan.states.tier == Tier::kDevice;
   if (moves_nothing) {

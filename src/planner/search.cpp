@@ -6,8 +6,10 @@
 #include <tuple>
 #include <utility>
 
+#include "decisions.h"
 #include "moves.h"
 #include "realize.h"
+#include "step_items.h"
 
 namespace longhaul {
 namespace {
@@ -35,6 +37,10 @@ struct Level {
   bool uses_disk;
 };
 constexpr std::array kLevels{Level{false, false}, Level{true, false}, Level{true, true}};
+
+// That may be kept on the device; with the embedding and without.
+constexpr std::array kFirstBlocks{
+    BlockRange{0, 2}, BlockRange{0, 3}, BlockRange{0, 1}, BlockRange{1, 2}, BlockRange{1, 3}};
 
 double penalty_of(const ProgramChoice& choice) {
   if (!choice.streams) return 1.0;
@@ -272,10 +278,41 @@ Search::Found Search::refine(Found start) const {
   return std::move(*best);
 }
 
+double Search::bytes_on_device(const BlockRange& range) const {
+  const BlockPlan elsewhere{.weights = {Tier::kHost}, .states = {Tier::kHost}};
+  Decisions kept{.rest = {}, .blocks = {problem_.graph.blocks.size(), elsewhere}, .saved = {}};
+  for (std::size_t b = range.first; b < range.end; ++b) kept.blocks[b] = {};
+  return bytes_of_states(problem_, work_, kept)[index_of(Tier::kDevice)];
+}
+
+// With few blocks it is found by single decisions.
+std::optional<Search::Found> Search::with_first_on_device(const Found& start) const {
+  const ProgramChoice& streamed = start.proposal.choice;
+  if (!streamed.streams || streamed.accumulators != Tier::kDevice || has_few_blocks(problem_)) {
+    return std::nullopt;
+  }
+  std::optional<Found> best;
+  double limit = cost_of(problem_, start.judgement);
+  for (const BlockRange& range : kFirstBlocks) {
+    ProgramChoice choice = streamed;
+    choice.on_device = range;
+    choice.reserve[index_of(Tier::kDevice)] += bytes_on_device(range);
+    const auto proposal = propose(choice);
+    if (!proposal || proposal->answer.cost >= limit) continue;
+    auto found = realize_within_caps(*proposal, limit);
+    if (!found) continue;
+    best = std::move(found);
+    limit = cost_of(problem_, best->judgement);
+  }
+  return best;
+}
+
 std::optional<Search::Found> Search::best() const {
   const std::vector<Proposal> all = proposals();
   std::vector<Found> found = realized(all);
   if (found.empty()) return std::nullopt;
+  if (auto next = with_first_on_device(found.front()))
+    found.insert(found.begin(), std::move(*next));
   for (Found& start : found) start = refine(std::move(start));
   add_policies(all.front(), found);
   return improved(std::move(found));

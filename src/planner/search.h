@@ -73,6 +73,9 @@ class Search {
   bool may_win(const Plan& plan, double least) const;
   std::optional<Found> try_plan(const Plan& plan, const Proposal& origin, double limit) const;
   Found refine(Found start) const;
+  double bytes_on_device(const BlockRange& range) const;
+  // The same with the first blocks on the device; none where that is not cheaper.
+  std::optional<Found> with_first_on_device(const Found& start) const;
   class Experience;
   std::vector<Found> realized(std::vector<Proposal> all) const;
   void sort(std::vector<Found>& found) const;

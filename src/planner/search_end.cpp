@@ -18,7 +18,7 @@ namespace {
 
 // Ops that are looked at beside those of the structures: with many blocks a few plans, since there
 // the program is close to its schedule.
-constexpr std::size_t kManyBlocksOps = 80'000;
+constexpr std::size_t kManyBlocksOps = 160'000;
 constexpr std::size_t kPolished = 3;
 constexpr std::size_t kSqueezingOps = 225'000;
 

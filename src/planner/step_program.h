@@ -27,6 +27,12 @@ struct StateClass {
   bool is_resident() const { return weights == Tier::kDevice || keeps_weights_on_device; }
 };
 
+// Blocks [first, end) in the order of the forward.
+struct BlockRange {
+  std::size_t first = 0;
+  std::size_t end = 0;
+};
+
 // What is decided before the program is solved.
 struct ProgramChoice {
   int passes = 1;  // groups of micro-batches, one after the other
@@ -47,6 +53,9 @@ struct ProgramChoice {
   // Rates of links and disks count for so much less.
   double derate = 1.0;
   double compute_derate = 1.0;
+  // Kept whole on the device whatever the shares are, which the program does not know: where steps
+  // meet, the first blocks are updated last and used first, and nothing else is left to do.
+  BlockRange on_device;
   // Instead of time: the least of this tier, whose cap then does not count.
   std::optional<Tier> spared;
   // Added to what the program thinks is needed beside the shares, from a placement that was made.
