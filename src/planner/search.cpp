@@ -311,8 +311,9 @@ std::optional<Search::Found> Search::best() const {
   const std::vector<Proposal> all = proposals();
   std::vector<Found> found = realized(all);
   if (found.empty()) return std::nullopt;
-  if (auto next = with_first_on_device(found.front()))
+  if (auto next = with_first_on_device(found.front())) {
     found.insert(found.begin(), std::move(*next));
+  }
   for (Found& start : found) start = refine(std::move(start));
   add_policies(all.front(), found);
   return improved(std::move(found));
